@@ -1,0 +1,81 @@
+//! What a session asks of the protocol it speaks: the slot that `zmtp::StreamEngine` fills for
+//! ZeroMQ, `raw::RawEngine` for STREAM, and another protocol may fill.
+//!
+//! An engine is sans-IO: bytes come in and go out as slices, time is a parameter, and a deadline
+//! leaves by [`Engine::poll_timeout`]. It never sees a descriptor, a clock, a thread or a pipe.
+
+use std::fmt;
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::ProtocolError;
+use crate::msg::{Metadata, Msg};
+
+/// What came out of the peer's bytes.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The handshake is done; this is the peer. Comes once, before any message.
+    Ready(Arc<Metadata>),
+    /// A frame of a message, or a subscription.
+    Message(Msg),
+    /// The connection must be closed. Comes once; the engine takes and gives nothing after it.
+    Failed(Failure),
+}
+
+/// Why an engine gave its connection up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Failure {
+    /// The peer broke the protocol, or refused us.
+    Protocol(ProtocolError),
+    /// The handshake took longer than the handshake interval.
+    HandshakeTimeout,
+    /// Nothing was heard of the peer for as long as the heartbeat allows.
+    HeartbeatTimeout,
+}
+
+/// One connection's protocol.
+pub(crate) trait Engine: fmt::Debug + Send {
+    /// Takes bytes from the front of `input` until an event is complete, and returns that event;
+    /// `None` means that all of `input` was taken and more is needed. To be called until then;
+    /// who stops earlier keeps the rest of `input` for the next call.
+    fn handle_input(&mut self, input: &mut &[u8], now: Instant) -> Option<Event>;
+
+    /// Where the next bytes may be read to directly, while a large body is on its way. All input
+    /// must have been handled before. The space grows with what has arrived, not with what the
+    /// peer announced.
+    fn body_space(&mut self) -> Option<&mut [u8]>;
+
+    /// `n` bytes were read into [`Engine::body_space`]. A complete message comes out of the next
+    /// [`Engine::handle_input`], which may be given no bytes.
+    fn handle_body(&mut self, n: usize, now: Instant);
+
+    /// Whether [`Engine::push`] may be called: the handshake is done and the batch is not full.
+    fn wants_messages(&self) -> bool;
+
+    /// Encodes a frame into the batch to be sent. Frames of one message come in a row.
+    fn push(&mut self, msg: Msg);
+
+    /// The bytes to send now, in order, as slices; at most as many as `slices` holds. Returns how
+    /// many were filled in.
+    fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize;
+
+    /// The first `n` bytes of what [`Engine::poll_transmit`] showed were written.
+    fn handle_sent(&mut self, n: usize);
+
+    /// Whether everything that was pushed has been written.
+    fn is_drained(&self) -> bool;
+
+    /// Gives back what memory an idle connection does not need.
+    fn shrink(&mut self);
+
+    /// The session stops reading because the application does not keep up, or reads again. A
+    /// paused peer cannot be heard, so its silence does not count against it.
+    fn set_paused(&mut self, paused: bool, now: Instant);
+
+    /// When [`Engine::handle_timeout`] wants to be called.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// A deadline has passed: there may be something to transmit, or the connection has failed.
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), Failure>;
+}

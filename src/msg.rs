@@ -1,0 +1,606 @@
+//! [`Msg`]: one frame of a message, 64 bytes, whatever the size of its body.
+//!
+//! A body lies in one of three places: inside the `Msg` itself (small), in one shared allocation
+//! that was copied once (medium), or in memory that somebody else made and that is only borrowed
+//! by reference count (zero-copy). Cloning never copies more than 64 bytes. This file never knows
+//! how a frame travels; the crate-internal [`Kind`] only labels it.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::Error;
+
+/// The longest body that lies inside the [`Msg`] itself.
+pub(crate) const INLINE_MAX: usize = 38;
+
+/// The longest group name of RADIO and DISH.
+const GROUP_MAX: usize = 255;
+
+#[derive(Clone)]
+enum Body {
+    Inline {
+        len: u8,
+        bytes: [u8; INLINE_MAX],
+    },
+    /// Copied once into an allocation of its own; writable while it is not shared.
+    Shared(Arc<[u8]>),
+    /// Somebody else's memory: a `Vec`, a static, a slice of a larger buffer, foreign memory.
+    Borrowed(Bytes),
+}
+
+/// What a frame is to the engine. Applications only ever see `Data`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// A frame of a message.
+    Data,
+    /// A subscription to the topic in the body.
+    Subscribe,
+    /// The end of a subscription to the topic in the body.
+    Cancel,
+    /// Who the peer is, in the metadata; the first record on a pipe, and again on each reconnect.
+    Peer,
+}
+
+/// One frame of a message.
+///
+/// A message is one or more frames; all but the last have the [`more`](Msg::more) flag. Bodies of
+/// up to 38 bytes are stored inline, without an allocation. A clone shares a larger body.
+///
+/// ```
+/// use ferrozmq::Msg;
+///
+/// let copied = Msg::from("hello");
+/// let moved = Msg::from(vec![0u8; 1 << 20]); // takes the vector's memory, copies nothing
+/// assert_eq!(&copied[..], b"hello");
+/// assert_eq!(moved.len(), 1 << 20);
+/// ```
+#[derive(Clone)]
+pub struct Msg {
+    body: Body,
+    metadata: Option<Arc<Metadata>>,
+    group: Option<Arc<Box<str>>>,
+    routing_id: u32,
+    kind: Kind,
+    more: bool,
+    uncounted: bool,
+}
+
+const _: () = assert!(size_of::<Msg>() == 64, "a message is one cache line");
+const _: () = assert!(
+    size_of::<Option<Msg>>() == 64,
+    "an absent message costs nothing"
+);
+
+impl Msg {
+    /// An empty message.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_body(Body::Inline {
+            len: 0,
+            bytes: [0; INLINE_MAX],
+        })
+    }
+
+    /// A message of `len` zero bytes, to be filled through [`Msg::make_mut`].
+    #[must_use]
+    pub fn zeroed(len: usize) -> Self {
+        if len <= INLINE_MAX {
+            return Self::copied(&[0; INLINE_MAX][..len]);
+        }
+        Self::with_body(Body::Shared(std::iter::repeat_n(0, len).collect()))
+    }
+
+    /// A message with a copy of `body`.
+    #[must_use]
+    pub fn copied(body: &[u8]) -> Self {
+        if body.len() > INLINE_MAX {
+            return Self::with_body(Body::Shared(Arc::from(body)));
+        }
+        let mut bytes = [0; INLINE_MAX];
+        bytes[..body.len()].copy_from_slice(body);
+        #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
+        let len = body.len() as u8;
+        Self::with_body(Body::Inline { len, bytes })
+    }
+
+    /// A message over memory that lives as long as the program; nothing is copied.
+    #[must_use]
+    pub fn from_static(body: &'static [u8]) -> Self {
+        Self::with_body(Body::Borrowed(Bytes::from_static(body)))
+    }
+
+    /// A message over memory owned by `owner`; nothing is copied.
+    ///
+    /// `owner` is dropped exactly once, on whichever thread drops the last clone of the message:
+    /// often an I/O thread. Its `Drop` is the place to give foreign memory back.
+    #[must_use]
+    pub fn from_owner<T>(owner: T) -> Self
+    where
+        T: AsRef<[u8]> + Send + 'static,
+    {
+        Self::with_body(Body::Borrowed(Bytes::from_owner(owner)))
+    }
+
+    fn with_body(body: Body) -> Self {
+        Self {
+            body,
+            metadata: None,
+            group: None,
+            routing_id: 0,
+            kind: Kind::Data,
+            more: false,
+            uncounted: false,
+        }
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Inline { len, bytes } => &bytes[..usize::from(*len)],
+            Body::Shared(bytes) => bytes,
+            Body::Borrowed(bytes) => bytes,
+        }
+    }
+
+    /// The body as text, if it is UTF-8.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(self.as_bytes()).ok()
+    }
+
+    /// The body for writing. If other clones share it, or its memory is not ours to write, it is
+    /// copied first.
+    pub fn make_mut(&mut self) -> &mut [u8] {
+        let unique = match &mut self.body {
+            Body::Inline { .. } => true,
+            Body::Shared(bytes) => Arc::get_mut(bytes).is_some(),
+            Body::Borrowed(_) => false,
+        };
+        if !unique {
+            let body = Arc::from(self.as_bytes());
+            self.body = Body::Shared(body);
+        }
+        match &mut self.body {
+            Body::Inline { len, bytes } => &mut bytes[..usize::from(*len)],
+            Body::Shared(bytes) => Arc::get_mut(bytes).unwrap_or_default(),
+            Body::Borrowed(_) => unreachable!("M1: a borrowed body was copied above"),
+        }
+    }
+
+    /// The body as [`Bytes`], which shares the memory unless the body is small.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        match self.body {
+            Body::Inline { len, bytes } => Bytes::copy_from_slice(&bytes[..usize::from(len)]),
+            Body::Shared(bytes) => Bytes::from_owner(bytes),
+            Body::Borrowed(bytes) => bytes,
+        }
+    }
+
+    /// Whether more frames of the same message follow (`ZMQ_MORE`).
+    #[must_use]
+    pub fn more(&self) -> bool {
+        self.more
+    }
+
+    /// Sets the MORE flag. `send` does that by itself, from its flags.
+    pub fn set_more(&mut self, more: bool) {
+        self.more = more;
+    }
+
+    /// Whether the body's memory is shared: with a clone, or because it is not the message's own
+    /// (`ZMQ_SHARED`).
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match &self.body {
+            Body::Inline { .. } => false,
+            Body::Shared(bytes) => Arc::strong_count(bytes) > 1,
+            Body::Borrowed(_) => true,
+        }
+    }
+
+    /// The routing id of SERVER and PEER sockets; 0 if there is none.
+    #[must_use]
+    pub fn routing_id(&self) -> u32 {
+        self.routing_id
+    }
+
+    /// Sets the routing id of SERVER and PEER sockets.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if `id` is 0, which means "none".
+    pub fn set_routing_id(&mut self, id: u32) -> Result<(), Error> {
+        if id == 0 {
+            return Err(Error::InvalidArgument("a routing id is not 0"));
+        }
+        self.routing_id = id;
+        Ok(())
+    }
+
+    /// The group of RADIO and DISH sockets; empty by default.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.group.as_deref().map_or("", |group| group)
+    }
+
+    /// Sets the group of RADIO and DISH sockets.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if `group` is longer than 255 bytes or holds a NUL byte.
+    pub fn set_group(&mut self, group: &str) -> Result<(), Error> {
+        if group.len() > GROUP_MAX || group.contains('\0') {
+            return Err(Error::InvalidArgument(
+                "a group has at most 255 bytes, none of them NUL",
+            ));
+        }
+        self.group = (!group.is_empty()).then(|| Arc::new(group.into()));
+        Ok(())
+    }
+
+    /// What is known of the connection that the message came through; `None` for a message that
+    /// was not received over tcp or ipc.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_deref()
+    }
+
+    /// A metadata property as text: `Socket-Type`, `Identity`, `Peer-Address`, `User-Id`, or an
+    /// application's `X-…`. Names are compared without regard to case (RFC 23). `None` if there
+    /// is no such property, or its value is not UTF-8.
+    #[must_use]
+    pub fn gets(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.metadata()?.get(name)?).ok()
+    }
+
+    /// A clone of the body alone, for storing: flags, ids and metadata stay behind.
+    pub(crate) fn body_clone(&self) -> Self {
+        Self::with_body(self.body.clone())
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// A record for the engine itself.
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The record that tells the other end of a pipe who is there.
+    pub(crate) fn peer(metadata: Arc<Metadata>) -> Self {
+        let mut msg = Self::new().of_kind(Kind::Peer);
+        msg.metadata = Some(metadata);
+        msg
+    }
+
+    pub(crate) fn shared_metadata(&self) -> Option<&Arc<Metadata>> {
+        self.metadata.as_ref()
+    }
+
+    pub(crate) fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
+        self.metadata = metadata;
+    }
+
+    /// Whether the record is left out of the high-water mark's count.
+    pub(crate) fn is_uncounted(&self) -> bool {
+        self.uncounted
+    }
+
+    pub(crate) fn set_uncounted(&mut self) {
+        self.uncounted = true;
+    }
+}
+
+impl Default for Msg {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for Msg {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl AsRef<[u8]> for Msg {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl fmt::Debug for Msg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 64;
+        let shown = &self[..self.len().min(SHOWN)];
+        write!(f, "Msg({} B", self.len())?;
+        if self.kind != Kind::Data {
+            write!(f, ", {:?}", self.kind)?;
+        }
+        if self.more {
+            f.write_str(", more")?;
+        }
+        write!(
+            f,
+            ", \"{}\"{})",
+            shown.escape_ascii(),
+            if self.len() > SHOWN { "…" } else { "" }
+        )
+    }
+}
+
+impl PartialEq for Msg {
+    /// Compares bodies only.
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Msg {}
+
+impl PartialEq<[u8]> for Msg {
+    fn eq(&self, other: &[u8]) -> bool {
+        self.as_bytes() == other
+    }
+}
+
+impl<const N: usize> PartialEq<[u8; N]> for Msg {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        self.as_bytes() == other
+    }
+}
+
+impl<const N: usize> PartialEq<&[u8; N]> for Msg {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        self.as_bytes() == *other
+    }
+}
+
+impl PartialEq<str> for Msg {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Msg {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl From<Bytes> for Msg {
+    /// Shares the memory.
+    fn from(body: Bytes) -> Self {
+        Self::with_body(Body::Borrowed(body))
+    }
+}
+
+impl From<Vec<u8>> for Msg {
+    /// Takes the vector's memory, unless the body fits inline.
+    fn from(body: Vec<u8>) -> Self {
+        if body.len() <= INLINE_MAX {
+            Self::copied(&body)
+        } else {
+            Bytes::from(body).into()
+        }
+    }
+}
+
+impl From<String> for Msg {
+    /// Takes the string's memory, unless the body fits inline.
+    fn from(body: String) -> Self {
+        body.into_bytes().into()
+    }
+}
+
+impl From<Box<[u8]>> for Msg {
+    /// Takes the box's memory, unless the body fits inline.
+    fn from(body: Box<[u8]>) -> Self {
+        body.into_vec().into()
+    }
+}
+
+impl From<&[u8]> for Msg {
+    /// Copies the slice.
+    fn from(body: &[u8]) -> Self {
+        Self::copied(body)
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Msg {
+    /// Copies the array.
+    fn from(body: &[u8; N]) -> Self {
+        Self::copied(body)
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Msg {
+    /// Copies the array.
+    fn from(body: [u8; N]) -> Self {
+        Self::copied(&body)
+    }
+}
+
+impl From<&Vec<u8>> for Msg {
+    /// Copies the vector's contents.
+    fn from(body: &Vec<u8>) -> Self {
+        Self::copied(body)
+    }
+}
+
+impl From<&str> for Msg {
+    /// Copies the text.
+    fn from(body: &str) -> Self {
+        Self::copied(body.as_bytes())
+    }
+}
+
+impl From<&String> for Msg {
+    /// Copies the text.
+    fn from(body: &String) -> Self {
+        Self::copied(body.as_bytes())
+    }
+}
+
+impl From<&Self> for Msg {
+    /// Clones the message: the body is shared.
+    fn from(msg: &Self) -> Self {
+        msg.clone()
+    }
+}
+
+/// What a connection's handshake told about the peer: ZMTP properties by name.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Metadata {
+    properties: Vec<(Box<str>, Bytes)>,
+}
+
+impl Metadata {
+    /// The property `Socket-Type`: the peer's socket type.
+    pub(crate) const SOCKET_TYPE: &'static str = "Socket-Type";
+    /// The property `Identity`: the routing id that the peer chose.
+    pub(crate) const IDENTITY: &'static str = "Identity";
+    /// The property `Peer-Address`: the address that the connection comes from.
+    pub(crate) const PEER_ADDRESS: &'static str = "Peer-Address";
+
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a property; the first value of a name stands.
+    pub(crate) fn insert(&mut self, name: &str, value: Bytes) {
+        if self.get(name).is_none() {
+            self.properties.push((name.into(), value));
+        }
+    }
+
+    /// The value of a property. Names are compared without regard to case (RFC 23).
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        let (_, value) = self
+            .properties
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))?;
+        Some(value)
+    }
+
+    /// The routing id that the peer chose for itself; `None` if it chose none.
+    #[must_use]
+    pub fn identity(&self) -> Option<&[u8]> {
+        self.get(Self::IDENTITY).filter(|id| !id.is_empty())
+    }
+
+    /// All properties, in the order the peer sent them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.properties
+            .iter()
+            .map(|(name, value)| (&**name, &value[..]))
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self
+            .iter()
+            .map(|(name, value)| (name, value.escape_ascii().to_string()));
+        f.debug_map().entries(shown).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn bodies_of_every_size_keep_their_bytes() {
+        for len in [0, 1, INLINE_MAX, INLINE_MAX + 1, 1000] {
+            let body: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            for msg in [
+                Msg::copied(&body),
+                Msg::from(body.clone()),
+                Bytes::from(body.clone()).into(),
+            ] {
+                assert_eq!(msg.as_bytes(), &body[..]);
+                assert_eq!(msg.clone().as_bytes(), &body[..]);
+                assert_eq!(msg.into_bytes(), body);
+            }
+            assert_eq!(Msg::zeroed(len).as_bytes(), vec![0; len]);
+        }
+    }
+
+    #[test]
+    fn a_vector_is_taken_and_not_copied() {
+        let body = vec![7u8; 100];
+        let at = body.as_ptr();
+        assert_eq!(Msg::from(body).as_ptr(), at);
+    }
+
+    #[test]
+    fn writing_to_one_clone_leaves_the_other_alone() {
+        for msg in [
+            Msg::copied(&[1; 8]),
+            Msg::copied(&[1; 80]),
+            Msg::from(vec![1; 80]),
+        ] {
+            let mut written = msg.clone();
+            written.make_mut()[0] = 2;
+            assert_eq!((msg[0], written[0]), (1, 2));
+        }
+    }
+
+    #[test]
+    fn foreign_memory_is_freed_once_when_the_last_clone_goes() {
+        static FREED: AtomicUsize = AtomicUsize::new(0);
+        struct Foreign;
+        impl AsRef<[u8]> for Foreign {
+            fn as_ref(&self) -> &[u8] {
+                b"foreign"
+            }
+        }
+        impl Drop for Foreign {
+            fn drop(&mut self) {
+                FREED.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let msg = Msg::from_owner(Foreign);
+        let clone = msg.clone();
+        drop(msg);
+        assert_eq!(
+            (&clone[..], FREED.load(Ordering::Relaxed)),
+            (&b"foreign"[..], 0)
+        );
+        drop(clone);
+        assert_eq!(FREED.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn groups_and_routing_ids_are_checked() {
+        let mut msg = Msg::new();
+        assert!(msg.set_group(&"g".repeat(256)).is_err());
+        assert!(msg.set_group("a\0b").is_err());
+        msg.set_group("weather").unwrap();
+        assert_eq!(msg.group(), "weather");
+        assert!(msg.set_routing_id(0).is_err());
+        msg.set_routing_id(5).unwrap();
+        assert_eq!(msg.routing_id(), 5);
+    }
+
+    #[test]
+    fn metadata_names_ignore_case_and_the_first_value_stands() {
+        let mut metadata = Metadata::new();
+        metadata.insert("X-Role", Bytes::from_static(b"one"));
+        metadata.insert("x-role", Bytes::from_static(b"two"));
+        let mut msg = Msg::new();
+        msg.set_metadata(Some(Arc::new(metadata)));
+        assert_eq!(msg.gets("X-ROLE"), Some("one"));
+        assert_eq!(msg.gets("X-Other"), None);
+    }
+}

@@ -1,0 +1,378 @@
+//! Socket types and socket options: plain data with defaults and the reasons for them.
+//!
+//! Each layer is handed the sub-struct it needs. A session works on the options as they were when
+//! its endpoint was bound or connected; what takes effect at once is said on the setter in
+//! `socket.rs`. Numbers of options exist only in the C ABI.
+
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// The messaging pattern of a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::upper_case_acronyms, reason = "these are ZeroMQ's names")]
+#[non_exhaustive]
+pub enum SocketType {
+    /// One peer, both ways. A second connection is refused while the first lives.
+    PAIR,
+    /// Sends to all subscribers of a topic; never waits for a slow one.
+    PUB,
+    /// Receives what its subscriptions match.
+    SUB,
+    /// Asks one peer at a time, in turn: send, receive, send, receive.
+    REQ,
+    /// Answers: receive, send, receive, send.
+    REP,
+    /// Sends to its peers in turn and receives from all fairly; no order of calls.
+    DEALER,
+    /// Names each peer by a routing id in the first frame.
+    ROUTER,
+    /// Receives from all PUSH peers fairly.
+    PULL,
+    /// Sends to its PULL peers in turn.
+    PUSH,
+    /// PUB that also receives its peers' subscriptions.
+    XPUB,
+    /// SUB whose subscriptions are messages that it sends.
+    XSUB,
+    /// Raw tcp connections, named as by ROUTER.
+    STREAM,
+}
+
+impl SocketType {
+    /// The number of the type in libzmq's API.
+    #[must_use]
+    pub fn number(self) -> i32 {
+        match self {
+            Self::PAIR => 0,
+            Self::PUB => 1,
+            Self::SUB => 2,
+            Self::REQ => 3,
+            Self::REP => 4,
+            Self::DEALER => 5,
+            Self::ROUTER => 6,
+            Self::PULL => 7,
+            Self::PUSH => 8,
+            Self::XPUB => 9,
+            Self::XSUB => 10,
+            Self::STREAM => 11,
+        }
+    }
+
+    /// The `Socket-Type` of the handshake.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PAIR => "PAIR",
+            Self::PUB => "PUB",
+            Self::SUB => "SUB",
+            Self::REQ => "REQ",
+            Self::REP => "REP",
+            Self::DEALER => "DEALER",
+            Self::ROUTER => "ROUTER",
+            Self::PULL => "PULL",
+            Self::PUSH => "PUSH",
+            Self::XPUB => "XPUB",
+            Self::XSUB => "XSUB",
+            Self::STREAM => "STREAM",
+        }
+    }
+
+    /// Whether a peer that calls itself `peer` may talk to this type (RFC 23, and RFC 28–31).
+    pub(crate) fn accepts(self, peer: &[u8]) -> bool {
+        let accepted: &[&str] = match self {
+            Self::PAIR => &["PAIR"],
+            Self::PUB | Self::XPUB => &["SUB", "XSUB"],
+            Self::SUB | Self::XSUB => &["PUB", "XPUB"],
+            Self::REQ => &["REP", "ROUTER"],
+            Self::REP => &["REQ", "DEALER"],
+            Self::DEALER => &["REP", "DEALER", "ROUTER"],
+            Self::ROUTER => &["REQ", "DEALER", "ROUTER"],
+            Self::PULL => &["PUSH"],
+            Self::PUSH => &["PULL"],
+            Self::STREAM => &[],
+        };
+        accepted.iter().any(|name| name.as_bytes() == peer)
+    }
+
+    /// Whether the handshake carries the socket's routing id (RFC 23: only these types').
+    pub(crate) fn announces_identity(self) -> bool {
+        matches!(self, Self::REQ | Self::DEALER | Self::ROUTER)
+    }
+
+    /// Whether the type publishes: its peers send it subscriptions.
+    pub(crate) fn publishes(self) -> bool {
+        matches!(self, Self::PUB | Self::XPUB)
+    }
+
+    /// Whether the type subscribes: what waits for it in a broken connection's pipe is stale.
+    pub(crate) fn subscribes(self) -> bool {
+        matches!(self, Self::SUB | Self::XSUB)
+    }
+}
+
+impl std::fmt::Display for SocketType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a connecting socket gives its endpoint up for good; a set of reasons
+/// (`ZMQ_RECONNECT_STOP`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct ReconnectStop {
+    /// The peer's host refused the connection.
+    pub conn_refused: bool,
+    /// The connection was lost during the handshake, or the peer was found incompatible.
+    pub handshake_failed: bool,
+    /// The endpoint was disconnected while it was not connected.
+    pub after_disconnect: bool,
+}
+
+/// When and how often a lost connection is tried again.
+#[derive(Clone, Debug)]
+pub(crate) struct Reconnect {
+    /// The first wait; `None` never reconnects.
+    pub interval: Option<Duration>,
+    /// The longest wait, doubling up to it; zero keeps to `interval` with a random share added.
+    pub max: Duration,
+    pub stop: ReconnectStop,
+    /// Whether a peer that breaks the protocol is given up, as libzmq does without a word.
+    pub stop_on_protocol_error: bool,
+}
+
+/// ZMTP heartbeats (RFC 37).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heartbeat {
+    /// How often to send PING; `None` is never.
+    pub interval: Option<Duration>,
+    /// How long the peer should wait for traffic from us; sent in PING, in tenths of a second.
+    pub ttl: Duration,
+    /// How long to wait for any traffic after a PING; `None` is the interval.
+    pub timeout: Option<Duration>,
+}
+
+/// What is set on tcp sockets; `None` leaves the system's default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tcp {
+    pub ipv6: bool,
+    pub keepalive: Option<bool>,
+    pub keepalive_count: Option<u32>,
+    pub keepalive_idle: Option<Duration>,
+    pub keepalive_interval: Option<Duration>,
+    pub max_retransmit: Option<Duration>,
+    pub tos: u32,
+    pub bind_to_device: Option<String>,
+    /// Accepted connections must come from one of these, unless there are none.
+    pub accept_filters: Vec<Subnet>,
+}
+
+/// Who may connect to an ipc listener; empty lists let everybody in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct IpcFilters {
+    pub uids: Vec<u32>,
+    pub gids: Vec<u32>,
+    pub pids: Vec<i32>,
+}
+
+/// A range of addresses in CIDR form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Subnet {
+    pub address: IpAddr,
+    pub prefix: u8,
+}
+
+impl Subnet {
+    /// Whether `address` lies in the range. An IPv4 address mapped into IPv6 counts as IPv4.
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(address)) => {
+                let bits = 32 - u32::from(self.prefix.min(32));
+                (net.to_bits() ^ address.to_bits())
+                    .checked_shr(bits)
+                    .unwrap_or(0)
+                    == 0
+            }
+            (IpAddr::V6(net), IpAddr::V6(address)) => {
+                let bits = 128 - u32::from(self.prefix.min(128));
+                (net.to_bits() ^ address.to_bits())
+                    .checked_shr(bits)
+                    .unwrap_or(0)
+                    == 0
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+impl std::str::FromStr for Subnet {
+    type Err = ();
+
+    /// `address` or `address/prefix`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| ())?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().map_err(|_| ())?,
+            None => longest,
+        };
+        if prefix > longest {
+            Err(())
+        } else {
+            Ok(Self { address, prefix })
+        }
+    }
+}
+
+/// Everything a socket's sessions, listeners and pipes are configured by.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub socket_type: SocketType,
+    pub routing_id: Bytes,
+    /// High-water marks in messages; 0 is no limit.
+    pub send_hwm: u32,
+    pub recv_hwm: u32,
+    pub conflate: bool,
+    pub immediate: bool,
+    /// Which I/O threads may be used: bit n is thread n; 0 is all.
+    pub affinity: u64,
+    /// `None` waits for ever.
+    pub linger: Option<Duration>,
+    pub reconnect: Reconnect,
+    pub connect_timeout: Option<Duration>,
+    pub handshake_interval: Option<Duration>,
+    pub heartbeat: Heartbeat,
+    /// The largest frame accepted; `None` is no limit.
+    pub max_msg_size: Option<u64>,
+    pub backlog: i32,
+    pub send_buffer: Option<usize>,
+    pub recv_buffer: Option<usize>,
+    pub priority: u32,
+    pub tcp: Tcp,
+    pub ipc: IpcFilters,
+    /// A listening descriptor that the next bind adopts.
+    pub use_fd: Option<Arc<OwnedFd>>,
+    /// Connections carry bytes and not ZMTP: STREAM, and ROUTER with `router_raw`.
+    pub raw: bool,
+    /// On raw connections: an empty message tells of each connect and disconnect.
+    pub stream_notify: bool,
+    /// Application properties for the handshake, each `X-…`.
+    pub metadata: Vec<(String, Bytes)>,
+}
+
+impl Options {
+    /// How long a closed socket keeps trying to deliver what was sent, unless told otherwise.
+    ///
+    /// libzmq waits for ever, so that one dead peer hangs the program at exit; others wait not at
+    /// all, so that a program that sends and exits loses its messages. Thirty seconds is what a
+    /// live peer may take for a handshake.
+    pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(30);
+
+    pub(crate) fn new(socket_type: SocketType) -> Self {
+        Self {
+            socket_type,
+            routing_id: Bytes::new(),
+            send_hwm: 1000,
+            recv_hwm: 1000,
+            conflate: false,
+            immediate: false,
+            affinity: 0,
+            // What a subscriber has to say at its end nobody needs to hear.
+            linger: Some(if socket_type.subscribes() {
+                Duration::ZERO
+            } else {
+                Self::DEFAULT_LINGER
+            }),
+            reconnect: Reconnect {
+                interval: Some(Duration::from_millis(100)),
+                max: Duration::ZERO,
+                stop: ReconnectStop::default(),
+                stop_on_protocol_error: false,
+            },
+            connect_timeout: None,
+            handshake_interval: Some(Duration::from_secs(30)),
+            heartbeat: Heartbeat::default(),
+            max_msg_size: None,
+            backlog: 100,
+            send_buffer: None,
+            recv_buffer: None,
+            priority: 0,
+            tcp: Tcp::default(),
+            ipc: IpcFilters::default(),
+            use_fd: None,
+            raw: socket_type == SocketType::STREAM,
+            stream_notify: true,
+            metadata: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn subnet(text: &str) -> Subnet {
+        text.parse().expect("a subnet")
+    }
+
+    #[test]
+    fn subnets_match_by_prefix() {
+        let cases = [
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("10.0.0.0/8", "10.255.1.2", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("0.0.0.0/0", "1.2.3.4", true),
+            ("10.0.0.0/8", "::ffff:10.1.1.1", true),
+            ("fe80::/10", "fe80::1", true),
+            ("::/0", "2001:db8::1", true),
+            ("fe80::/10", "2001:db8::1", false),
+            ("::/0", "1.2.3.4", false),
+        ];
+        for (net, address, expected) in cases {
+            let address = address.parse().unwrap();
+            assert_eq!(subnet(net).contains(address), expected, "{net} {address}");
+        }
+    }
+
+    #[test]
+    fn bad_subnets_are_refused() {
+        for text in [
+            "",
+            "x",
+            "1.2.3.4/33",
+            "::1/129",
+            "1.2.3.4/",
+            "1.2.3.4/-1",
+            "/8",
+        ] {
+            assert!(text.parse::<Subnet>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn compatibility_is_mutual() {
+        use SocketType::*;
+        let all = [
+            PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB, STREAM,
+        ];
+        for a in all {
+            for b in all {
+                assert_eq!(
+                    a.accepts(b.name().as_bytes()),
+                    b.accepts(a.name().as_bytes()),
+                    "{a} {b}"
+                );
+            }
+        }
+    }
+}

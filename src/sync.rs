@@ -1,0 +1,101 @@
+//! The one place that chooses between the real synchronisation primitives and loom's.
+//!
+//! Everything that loom checks (`ypipe`, `pipe`, `mailbox`) takes its atomics, locks and cells
+//! from here; nothing else in the crate knows that loom exists.
+
+#[cfg(not(loom))]
+pub(crate) use self::real::*;
+#[cfg(loom)]
+pub(crate) use self::under_loom::*;
+
+#[cfg(not(loom))]
+mod real {
+    use std::sync::OnceLock;
+
+    pub(crate) use parking_lot::Mutex;
+    pub(crate) use std::sync::Arc;
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+
+    /// A cell whose accesses loom can see; without loom it is `std`'s.
+    #[derive(Debug)]
+    pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+
+    /// A value that is set at most once and then only read.
+    #[derive(Debug)]
+    pub(crate) struct SetOnce<T>(OnceLock<T>);
+
+    impl<T> SetOnce<T> {
+        pub(crate) fn new() -> Self {
+            Self(OnceLock::new())
+        }
+
+        /// Sets the value; a second call changes nothing.
+        pub(crate) fn set(&self, value: T) {
+            let _ = self.0.set(value);
+        }
+
+        /// Runs `f` with the value, if it has been set.
+        pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
+            self.0.get().map(f)
+        }
+    }
+}
+
+#[cfg(loom)]
+mod under_loom {
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::sync::Arc;
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+
+    /// loom's mutex with parking_lot's interface.
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+            self.0
+                .lock()
+                .expect("loom threads do not panic while they hold a lock")
+        }
+    }
+
+    /// The loom form of a once cell: a lock, so that loom sees the synchronisation.
+    #[derive(Debug)]
+    pub(crate) struct SetOnce<T>(Mutex<Option<T>>);
+
+    impl<T> SetOnce<T> {
+        pub(crate) fn new() -> Self {
+            Self(Mutex::new(None))
+        }
+
+        pub(crate) fn set(&self, value: T) {
+            self.0.lock().get_or_insert(value);
+        }
+
+        pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
+            self.0.lock().as_ref().map(f)
+        }
+    }
+}
