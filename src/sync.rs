@@ -12,10 +12,11 @@ pub(crate) use self::under_loom::*;
 mod real {
     use std::sync::OnceLock;
 
+    pub(crate) use crossbeam_queue::SegQueue as Queue;
     pub(crate) use parking_lot::Mutex;
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 
     /// A cell whose accesses loom can see; without loom it is `std`'s.
@@ -54,6 +55,11 @@ mod real {
         pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
             self.0.get().map(f)
         }
+
+        /// Takes the value out, so that another can be set.
+        pub(crate) fn take(&mut self) -> Option<T> {
+            self.0.take()
+        }
     }
 }
 
@@ -62,7 +68,7 @@ mod under_loom {
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 
     /// loom's mutex with parking_lot's interface.
@@ -96,6 +102,28 @@ mod under_loom {
 
         pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
             self.0.lock().as_ref().map(f)
+        }
+
+        pub(crate) fn take(&mut self) -> Option<T> {
+            self.0.lock().take()
+        }
+    }
+
+    /// An unbounded queue for many threads; loom does not know crossbeam's.
+    #[derive(Debug)]
+    pub(crate) struct Queue<T>(Mutex<std::collections::VecDeque<T>>);
+
+    impl<T> Queue<T> {
+        pub(crate) fn new() -> Self {
+            Self(Mutex::new(std::collections::VecDeque::new()))
+        }
+
+        pub(crate) fn push(&self, value: T) {
+            self.0.lock().push_back(value);
+        }
+
+        pub(crate) fn pop(&self) -> Option<T> {
+            self.0.lock().pop_front()
         }
     }
 }

@@ -1,0 +1,123 @@
+//! [`Mailbox`]: commands from any thread to one owner.
+//!
+//! The owner looks with one load ([`Mailbox::is_pending`]), so that it can look before every
+//! message. It is signalled only when it said that it sleeps, once per sleep. A closed mailbox
+//! takes nothing: what is posted to it is dropped, and dropping is what ends the things in it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::signaler::{NoSignal, Signal};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Queue};
+
+/// Something was posted since the owner last drained.
+const PENDING: usize = 1;
+/// The owner waits for its signal.
+const ASLEEP: usize = 2;
+/// The owner is gone.
+const CLOSED: usize = 4;
+
+/// A queue of commands `C` with one owner.
+pub(crate) struct Mailbox<C> {
+    state: AtomicUsize,
+    queue: Queue<C>,
+    signal: Mutex<Arc<dyn Signal>>,
+}
+
+impl<C> Mailbox<C> {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: AtomicUsize::new(0),
+            queue: Queue::new(),
+            signal: Mutex::new(Arc::new(NoSignal)),
+        }
+    }
+
+    /// Posts a command. False if the mailbox is closed; the command is dropped then.
+    pub(crate) fn post(&self, command: C) -> bool {
+        // Acquire, as in `is_closed`; a close that comes later is seen by the `fetch_or`.
+        if self.is_closed() {
+            return false;
+        }
+        self.queue.push(command);
+        // Release: partner of the `fetch_and` in `drain`. Acquire: partner of `close`.
+        let before = self.state.fetch_or(PENDING, Ordering::AcqRel);
+        if before & CLOSED != 0 {
+            self.discard();
+            return false;
+        }
+        if before & (ASLEEP | PENDING) == ASLEEP {
+            let signal = self.signal.lock().clone();
+            signal.signal();
+        }
+        true
+    }
+
+    /// Owner: whether there is something to drain. One load.
+    pub(crate) fn is_pending(&self) -> bool {
+        // Relaxed would do: `drain` synchronises. Acquire keeps the reasoning in one place.
+        self.state.load(Ordering::Acquire) & PENDING != 0
+    }
+
+    /// Owner: takes everything posted so far, in order per poster.
+    pub(crate) fn drain(&self) -> impl Iterator<Item = C> + '_ {
+        // Acquire: partner of the `fetch_or` in `post`. Cleared first, so that what is posted
+        // while we drain is either drained now or pending again.
+        self.state.fetch_and(!(PENDING | ASLEEP), Ordering::AcqRel);
+        std::iter::from_fn(|| self.queue.pop())
+    }
+
+    /// Owner: announces that it will wait for its signal. False if something is pending: do not.
+    #[must_use]
+    pub(crate) fn may_sleep(&self) -> bool {
+        self.state
+            .compare_exchange(0, ASLEEP, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Owner: has stopped waiting, for whatever reason.
+    pub(crate) fn awake(&self) {
+        self.state.fetch_and(!ASLEEP, Ordering::AcqRel);
+    }
+
+    /// Owner: wants to be woken by another signal from now on. It is given once at once if
+    /// something may be pending.
+    pub(crate) fn retarget(&self, signal: &Arc<dyn Signal>) {
+        let mut current = self.signal.lock();
+        if !Arc::ptr_eq(&current, signal) {
+            *current = signal.clone();
+            drop(current);
+            if self.is_pending() {
+                signal.signal();
+            }
+        }
+    }
+
+    /// Owner: takes nothing any more, and drops what was posted.
+    pub(crate) fn close(&self) {
+        // Release: partner of the `fetch_or` in `post`: either this discard finds a command, or
+        // its poster sees the mailbox closed and discards it itself.
+        self.state.fetch_or(CLOSED, Ordering::AcqRel);
+        self.discard();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    fn discard(&self) {
+        while self.queue.pop().is_some() {}
+    }
+}
+
+impl<C> fmt::Debug for Mailbox<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox")
+            .field("pending", &self.is_pending())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! What makes a PUSH a PUSH: the socket types as state machines over pipes.
+//!
+//! A pattern owns keys and small states, never a pipe: the socket lends it its [`Pipes`] for each
+//! call. It knows no mailbox, no thread, no clock and no descriptor, and it never waits: what
+//! cannot be done now is [`Refused`], with the message given back.
+
+use bytes::Bytes;
+
+use crate::error::Error;
+use crate::msg::Msg;
+use crate::pipe::Pipes;
+use crate::slab::Key;
+
+/// Why a pattern did not do what it was asked to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// Not now: no pipe has room, or none has a message.
+    WouldBlock,
+    /// Not in this state.
+    Fsm,
+    /// Not this socket type.
+    NotSupported,
+    /// There is no peer of that routing id.
+    HostUnreachable,
+    /// The message is not of the form that the socket type demands.
+    Invalid(&'static str),
+}
+
+/// Where a new pipe comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The routing id that the application chose for the peer (`ZMQ_CONNECT_ROUTING_ID`).
+    pub routing_id: Option<Bytes>,
+}
+
+/// An option that changes a pattern's behaviour at once.
+#[derive(Clone, Debug)]
+pub(crate) enum PatternOption {
+    /// SUB: add a subscription. XPUB in manual mode: subscribe the peer of the last event.
+    Subscribe(Bytes),
+    /// SUB: remove a subscription. XPUB in manual mode: unsubscribe the peer of the last event.
+    Unsubscribe(Bytes),
+    /// ROUTER: report unknown and full peers instead of dropping.
+    RouterMandatory(bool),
+    /// ROUTER: a new peer of the same routing id takes over.
+    RouterHandover(bool),
+    /// REQ, DEALER, ROUTER: greet each new pipe with an empty message.
+    ProbeRouter(bool),
+    /// REQ: number the requests and take only the matching reply.
+    ReqCorrelate(bool),
+    /// REQ: send again without having received.
+    ReqRelaxed(bool),
+    /// XPUB: report repeated subscriptions.
+    XpubVerbose(bool),
+    /// XPUB: report repeated subscriptions and all unsubscriptions.
+    XpubVerboser(bool),
+    /// XPUB: the application applies subscriptions itself.
+    XpubManual(bool),
+    /// PUB, XPUB: refuse a message that some subscriber has no room for.
+    XpubNodrop(bool),
+    /// XPUB, PUB: what each new subscriber gets first.
+    XpubWelcome(Option<Msg>),
+    /// PUB, XPUB, SUB: match what the subscriptions do not.
+    InvertMatching(bool),
+    /// XPUB, XSUB: only the first frame of a message can be a subscription.
+    OnlyFirstSubscribe(bool),
+    /// XSUB, SUB: forward every unsubscription.
+    XsubVerboseUnsubscribe(bool),
+}
+
+/// A socket type's behaviour.
+///
+/// `pipes` is always the same slab. A pattern removes a pipe from it (which drops the end) when
+/// the peer is gone and everything worth reading has been read, or at [`Pattern::detach`].
+pub(crate) trait Pattern: std::fmt::Debug + Send {
+    /// Takes a new pipe into use. Its end is attached to the socket already; it may be readable,
+    /// and its peer may be gone. A pattern that does not want it removes it.
+    fn attach(&mut self, pipes: &mut Pipes, key: Key, origin: Origin);
+
+    /// Forgets a pipe and removes it, whatever it holds.
+    fn detach(&mut self, pipes: &mut Pipes, key: Key);
+
+    /// There is something to read, perhaps only the end of the stream.
+    fn on_readable(&mut self, pipes: &mut Pipes, key: Key);
+
+    /// There is room to write again.
+    fn on_writable(&mut self, pipes: &mut Pipes, key: Key);
+
+    /// The peer is gone: nothing can be written; what is left can be read up to `Finished`.
+    fn on_closed(&mut self, pipes: &mut Pipes, key: Key);
+
+    /// The peer reconnected and has forgotten what it was told.
+    fn on_hiccup(&mut self, pipes: &mut Pipes, key: Key);
+
+    /// Writes a frame, [`Msg::more`] saying whether others follow. Not flushed yet.
+    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)>;
+
+    /// Flushes every pipe written to since the last flush.
+    fn flush(&mut self, pipes: &mut Pipes);
+
+    /// Reads a frame.
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused>;
+
+    /// Whether `send` would take a frame now.
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// Whether `recv` would give a frame now.
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// Changes an option.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if the socket type has no such option.
+    fn set(&mut self, pipes: &mut Pipes, option: PatternOption) -> Result<(), Error> {
+        let _ = (pipes, option);
+        Err(Error::InvalidArgument("the socket type has no such option"))
+    }
+
+    /// Whether the peer of this routing id has room for a message; ROUTER only.
+    fn peer_is_writable(&mut self, pipes: &mut Pipes, routing_id: &[u8]) -> Result<bool, Refused> {
+        let _ = (pipes, routing_id);
+        Err(Refused::NotSupported)
+    }
+
+    /// The routing id by which the pattern knows a pipe's peer; ROUTER and STREAM only.
+    fn routing_id_of(&self, key: Key) -> Option<&Bytes> {
+        let _ = key;
+        None
+    }
+}
