@@ -1,0 +1,138 @@
+//! The vocabulary of threads: what sockets, sessions and listeners say to each other.
+//!
+//! One closed enum per kind of receiver. A command carries keys and owned values, never
+//! references; when it comes too late its key misses, or its contents are dropped, and both end
+//! the matter.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use socket2::Socket;
+
+use crate::endpoint::Endpoint;
+use crate::mailbox::Mailbox;
+use crate::monitor::EventSink;
+use crate::options::Options;
+use crate::pipe::{PipeEnd, PipeEvent, PipePeer};
+use crate::slab::Key;
+
+/// One of a socket's endpoints: what one call of bind or connect made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct EndpointId(pub(crate) u64);
+
+/// The address of a listener or session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ChildId {
+    /// Which I/O thread it lives on.
+    pub thread: usize,
+    pub key: Key,
+}
+
+/// What an I/O thread is told.
+#[derive(Debug)]
+pub(crate) enum IoCmd {
+    /// News of a session's pipe.
+    Pipe(Key, PipeEvent),
+    /// Run a session.
+    Launch(Box<SessionSpec>),
+    /// Run a listener.
+    Listen(Box<ListenSpec>),
+    /// The addresses that a session asked for.
+    Resolved(Key, Box<std::io::Result<Vec<std::net::SocketAddr>>>),
+    /// The owner of this child wants it gone, at the latest when the linger is over (`None`:
+    /// never).
+    Close(Key, Option<Duration>),
+    /// End when the last child is gone.
+    Stop,
+}
+
+/// What a socket is told.
+#[derive(Debug)]
+pub(crate) enum SocketCmd {
+    /// News of one of its pipes.
+    Pipe(Key, PipeEvent),
+    /// A new pipe.
+    Bind(Box<PipeEnd>, EndpointId),
+    /// A listener or session has started.
+    ChildUp(EndpointId, ChildId),
+    /// A listener or session is gone.
+    ChildGone(EndpointId, ChildId),
+    /// The context is being terminated.
+    Stop,
+}
+
+const _: () = assert!(size_of::<IoCmd>() <= 32, "commands are small");
+const _: () = assert!(size_of::<SocketCmd>() <= 32, "commands are small");
+
+/// A session to be run: one connection, made by us or accepted.
+#[derive(Debug)]
+pub(crate) struct SessionSpec {
+    pub parent: Parent,
+    pub link: LinkSpec,
+    /// The session's end of its pipe; `None` makes one for each connection once it is up.
+    pub pipe: Option<PipeEnd>,
+}
+
+/// Where a session's connections come from.
+#[derive(Debug)]
+pub(crate) enum LinkSpec {
+    /// Connect to this endpoint, again and again.
+    Connect(Endpoint),
+    /// Use this accepted connection; the texts are the local and the peer's endpoint.
+    Accepted { socket: Socket, local: String, peer: String },
+}
+
+/// A listener to be run on a socket that listens already.
+#[derive(Debug)]
+pub(crate) struct ListenSpec {
+    pub parent: Parent,
+    pub socket: Socket,
+    /// The endpoint as it was resolved.
+    pub endpoint: String,
+    /// Whatever must be cleaned up when the listener is gone: the ipc file.
+    pub guard: Option<Box<dyn std::fmt::Debug + Send + Sync>>,
+}
+
+/// What a child knows of the socket it belongs to.
+#[derive(Clone, Debug)]
+pub(crate) struct Parent {
+    pub mailbox: Arc<Mailbox<SocketCmd>>,
+    pub endpoint: EndpointId,
+    pub options: Arc<Options>,
+    pub events: EventSink,
+}
+
+/// An I/O thread as the others see it.
+#[derive(Clone, Debug)]
+pub(crate) struct IoHandle {
+    pub mailbox: Arc<Mailbox<IoCmd>>,
+    /// How many sessions and listeners it has, to choose the least loaded.
+    pub load: Arc<AtomicUsize>,
+}
+
+impl IoHandle {
+    pub(crate) fn new() -> Self {
+        Self { mailbox: Arc::new(Mailbox::new()), load: Arc::default() }
+    }
+
+    /// The least loaded of the threads that `affinity` allows (bit n: thread n; 0: all).
+    pub(crate) fn choose(handles: &[Self], affinity: u64) -> Option<usize> {
+        let allowed = |thread: &usize| affinity == 0 || affinity.checked_shr(*thread as u32).unwrap_or(0) & 1 == 1;
+        (0..handles.len())
+            .filter(allowed)
+            .min_by_key(|&thread| handles[thread].load.load(Ordering::Relaxed))
+    }
+}
+
+impl PipePeer for Mailbox<IoCmd> {
+    fn post(&self, to: Key, event: PipeEvent) {
+        self.post(IoCmd::Pipe(to, event));
+    }
+}
+
+impl PipePeer for Mailbox<SocketCmd> {
+    fn post(&self, to: Key, event: PipeEvent) {
+        self.post(SocketCmd::Pipe(to, event));
+    }
+}

@@ -1,0 +1,123 @@
+//! [`Registry`]: the names bound by `inproc://` in one context, and who waits for them.
+//!
+//! A connect before the bind leaves its finished pipe here, with whatever is written to it; the
+//! bind takes all of them. The registry moves pipe ends between mailboxes and never looks inside.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::command::{EndpointId, SocketCmd};
+use crate::error::Error;
+use crate::mailbox::Mailbox;
+use crate::pipe::PipeEnd;
+
+type SocketMailbox = Arc<Mailbox<SocketCmd>>;
+
+#[derive(Debug)]
+struct Bound {
+    mailbox: SocketMailbox,
+    endpoint: EndpointId,
+}
+
+/// A pipe whose other end waits for a bind.
+#[derive(Debug)]
+struct Pending {
+    end: PipeEnd,
+    /// The mailbox of the socket that connected.
+    owner: SocketMailbox,
+    /// When it is given up, once the owner is closed.
+    expires: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    bound: HashMap<String, Bound>,
+    pending: HashMap<String, Vec<Pending>>,
+}
+
+/// The inproc names of one context.
+#[derive(Debug, Default)]
+pub(crate) struct Registry(Mutex<Names>);
+
+impl Registry {
+    /// Binds a name, and hands over the pipes that wait for it.
+    ///
+    /// # Errors
+    /// [`Error::AddrInUse`] if the name is bound.
+    pub(crate) fn bind(
+        &self,
+        name: &str,
+        mailbox: &SocketMailbox,
+        endpoint: EndpointId,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let mut names = self.0.lock();
+        if names.bound.contains_key(name) {
+            return Err(Error::AddrInUse);
+        }
+        names.bound.insert(name.to_owned(), Bound { mailbox: mailbox.clone(), endpoint });
+        names.purge(now);
+        let pending = names.pending.remove(name).unwrap_or_default();
+        drop(names);
+        for Pending { end, .. } in pending {
+            mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+        }
+        Ok(())
+    }
+
+    /// Hands the far end of a new pipe to whoever has bound the name, now or later.
+    pub(crate) fn connect(&self, name: &str, end: PipeEnd, owner: &SocketMailbox, now: Instant) {
+        let mut names = self.0.lock();
+        match names.bound.get(name) {
+            Some(Bound { mailbox, endpoint }) => {
+                let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
+                drop(names);
+                mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+            }
+            None => {
+                names.purge(now);
+                let pending = Pending { end, owner: owner.clone(), expires: None };
+                names.pending.entry(name.to_owned()).or_default().push(pending);
+            }
+        }
+    }
+
+    /// Frees one name; its pipes live on.
+    pub(crate) fn unbind(&self, endpoint: EndpointId, mailbox: &SocketMailbox) {
+        self.0
+            .lock()
+            .bound
+            .retain(|_, bound| bound.endpoint != endpoint || !Arc::ptr_eq(&bound.mailbox, mailbox));
+    }
+
+    /// A socket is closed: frees its names. What it wrote to pipes that still wait for a bind can
+    /// be had until `expires` (`None`: as long as the context lives).
+    pub(crate) fn forget(&self, mailbox: &SocketMailbox, now: Instant, expires: Option<Instant>) {
+        let mut names = self.0.lock();
+        names.bound.retain(|_, bound| !Arc::ptr_eq(&bound.mailbox, mailbox));
+        for pending in names.pending.values_mut().flatten() {
+            if Arc::ptr_eq(&pending.owner, mailbox) {
+                pending.expires = expires;
+            }
+        }
+        names.purge(now);
+    }
+
+    /// Drops everything; the context ends.
+    pub(crate) fn clear(&self) {
+        let names = std::mem::take(&mut *self.0.lock());
+        drop(names);
+    }
+}
+
+impl Names {
+    fn purge(&mut self, now: Instant) {
+        self.pending.retain(|_, waiting| {
+            waiting.retain(|pending| pending.expires.is_none_or(|expires| expires > now));
+            !waiting.is_empty()
+        });
+    }
+}

@@ -1,0 +1,256 @@
+//! [`Connection`]: one descriptor and the engine that speaks over it.
+//!
+//! It moves bytes between the two and turns them into events and back; it decides nothing. Reading
+//! goes through a buffer that all connections of a thread share, so an idle connection has none.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::engine::{Engine, Event, Failure};
+use crate::io::poller::Readiness;
+use crate::io::transport::Stream;
+use crate::monitor::Reason;
+use crate::msg::{Metadata, Msg};
+
+/// How much is read at once.
+const READ_SIZE: usize = 256 * 1024;
+
+/// How many slices are written at once.
+const SLICES: usize = 64;
+
+/// Bytes that were read and are being decoded; shared by the connections of a thread, one of
+/// which uses it at a time.
+#[derive(Debug)]
+pub(crate) struct Input {
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    pub(crate) fn new() -> Self {
+        Self { buffer: vec![0; READ_SIZE].into(), start: 0, end: 0 }
+    }
+
+    fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+
+    /// The whole buffer, for bytes that nobody will decode.
+    pub(crate) fn scratch(&mut self) -> &mut [u8] {
+        self.clear();
+        &mut self.buffer
+    }
+}
+
+/// A connection that carries, or is about to carry, a protocol.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: Stream,
+    engine: Box<dyn Engine>,
+    readable: bool,
+    writable: bool,
+    /// The peer has ended its side: read until there is nothing.
+    hangup: bool,
+    paused: bool,
+    /// Bytes that could not be decoded because their messages had nowhere to go, and how many of
+    /// them have been decoded since.
+    stash: Vec<u8>,
+    unstashed: usize,
+    /// The peer, once the handshake is done.
+    pub peer: Option<Arc<Metadata>>,
+    pub local: String,
+    pub remote: String,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: Stream, engine: Box<dyn Engine>, local: String, remote: String) -> Self {
+        Self {
+            stream,
+            engine,
+            readable: true,
+            writable: true,
+            hangup: false,
+            paused: false,
+            stash: Vec::new(),
+            unstashed: 0,
+            peer: None,
+            local,
+            remote,
+        }
+    }
+
+    pub(crate) fn on_readiness(&mut self, readiness: Readiness) {
+        self.readable |= readiness.readable;
+        self.writable |= readiness.writable;
+        self.hangup |= readiness.hangup;
+    }
+
+    pub(crate) fn fd(&self) -> i32 {
+        self.stream.fd()
+    }
+
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    // ── reading ──────────────────────────────────────────────────────────────────────────────
+
+    /// Begins a round of [`Connection::next_event`]s.
+    pub(crate) fn resume(&mut self, input: &mut Input, now: Instant) {
+        input.clear();
+        if std::mem::take(&mut self.paused) {
+            self.engine.set_paused(false, now);
+        }
+    }
+
+    /// The next event, reading as long as there is something and `reads` allows.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub(crate) fn next_event(
+        &mut self,
+        input: &mut Input,
+        reads: &mut u32,
+        now: Instant,
+    ) -> Result<Option<Event>, Reason> {
+        loop {
+            let event = self.decode(input, now);
+            if event.is_some() || !self.readable || *reads == 0 {
+                return Ok(event);
+            }
+            *reads -= 1;
+            self.read(input, now)?;
+        }
+    }
+
+    fn decode(&mut self, input: &mut Input, now: Instant) -> Option<Event> {
+        if !self.stash.is_empty() {
+            let mut rest = &self.stash[self.unstashed..];
+            let event = self.engine.handle_input(&mut rest, now);
+            self.unstashed = self.stash.len() - rest.len();
+            if event.is_some() {
+                return event;
+            }
+            (self.stash, self.unstashed) = (Vec::new(), 0);
+        }
+        let mut rest = &input.buffer[input.start..input.end];
+        let event = self.engine.handle_input(&mut rest, now);
+        input.start = input.end - rest.len();
+        event
+    }
+
+    fn read(&mut self, input: &mut Input, now: Instant) -> Result<(), Reason> {
+        input.clear();
+        let body = self.engine.body_space();
+        let direct = body.is_some();
+        let space = body.unwrap_or(&mut input.buffer);
+        let asked = space.len();
+        match self.stream.read(space) {
+            Ok(0) => return Err(Reason::PeerClosed),
+            Ok(n) => {
+                // A short read has emptied the kernel's buffer; the next bytes are an event.
+                self.readable = n == asked || self.hangup;
+                if direct {
+                    self.engine.handle_body(n, now);
+                } else {
+                    input.end = n;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Reason::of(&error)),
+        }
+        Ok(())
+    }
+
+    /// Ends a round because messages have nowhere to go; what was read is kept.
+    pub(crate) fn pause(&mut self, input: &mut Input, now: Instant) {
+        self.stash.extend_from_slice(&input.buffer[input.start..input.end]);
+        input.clear();
+        self.paused = true;
+        self.engine.set_paused(true, now);
+    }
+
+    /// Whether there may be more to read at once.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    // ── writing ──────────────────────────────────────────────────────────────────────────────
+
+    pub(crate) fn wants_messages(&self) -> bool {
+        self.engine.wants_messages()
+    }
+
+    pub(crate) fn push(&mut self, msg: Msg) {
+        self.engine.push(msg);
+    }
+
+    /// Writes what is pending, once. True if all of it is written.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub(crate) fn transmit(&mut self) -> Result<bool, Reason> {
+        let mut slices = [const { IoSlice::new(&[]) }; SLICES];
+        let count = self.engine.poll_transmit(&mut slices);
+        if count == 0 {
+            return Ok(true);
+        }
+        if !self.writable {
+            return Ok(false);
+        }
+        let offered: usize = slices[..count].iter().map(|slice| slice.len()).sum();
+        match self.stream.write_vectored(&slices[..count]) {
+            Ok(sent) => {
+                self.engine.handle_sent(sent);
+                self.writable = sent == offered;
+                Ok(self.writable && self.engine.is_drained())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.writable = false;
+                Ok(false)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            Err(error) => Err(Reason::of(&error)),
+        }
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        self.engine.is_drained()
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.engine.shrink();
+    }
+
+    // ── time ─────────────────────────────────────────────────────────────────────────────────
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.engine.poll_timeout()
+    }
+
+    /// # Errors
+    /// The peer was silent for too long.
+    pub(crate) fn on_deadline(&mut self, now: Instant) -> Result<(), Failure> {
+        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+            self.engine.handle_timeout(now)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Failure> for Reason {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Protocol(error) => Self::Protocol(error),
+            Failure::HandshakeTimeout => Self::HandshakeTimeout,
+            Failure::HeartbeatTimeout => Self::HeartbeatTimeout,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! [`Poller`]: what an I/O thread waits in, and the one place below the API that reads the clock.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Registry, Token};
+
+use crate::signaler::Signal;
+use crate::slab::Key;
+
+/// The token of the waker; no key packs to it.
+const WAKER: Token = Token(usize::MAX);
+
+/// How many events are taken from the system at once.
+const EVENTS: usize = 256;
+
+/// What the system reported of one descriptor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    pub readable: bool,
+    pub writable: bool,
+    /// The peer has ended its side, or the connection is broken: reading will tell.
+    pub hangup: bool,
+}
+
+/// The poller of one I/O thread.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    poll: Poll,
+    events: Events,
+}
+
+/// Wakes a thread that waits in its [`Poller`].
+#[derive(Debug)]
+struct PollSignal(mio::Waker);
+
+impl Signal for PollSignal {
+    fn signal(&self) {
+        if let Err(error) = self.0.wake() {
+            log::error!(target: "ferrozmq", "cannot wake an I/O thread: {error}");
+        }
+    }
+}
+
+/// The token under which a resident registers its descriptor.
+pub(crate) fn token(key: Key) -> Token {
+    Token(key.to_bits())
+}
+
+/// The time. Everything below takes it as a parameter.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+impl Poller {
+    /// # Errors
+    /// What the system answers when it has no descriptors left.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { poll: Poll::new()?, events: Events::with_capacity(EVENTS) })
+    }
+
+    pub(crate) fn registry(&self) -> io::Result<Registry> {
+        self.poll.registry().try_clone()
+    }
+
+    /// The signal that ends a wait.
+    pub(crate) fn signal(&self) -> io::Result<Arc<dyn Signal>> {
+        Ok(Arc::new(PollSignal(mio::Waker::new(self.poll.registry(), WAKER)?)))
+    }
+
+    /// Waits for events, the signal, or the timeout (`None`: no timeout).
+    pub(crate) fn wait(&mut self, timeout: Option<Duration>) {
+        if let Err(error) = self.poll.poll(&mut self.events, timeout) {
+            self.events.clear();
+            if error.kind() != io::ErrorKind::Interrupted {
+                log::error!(target: "ferrozmq", "an I/O thread cannot wait: {error}");
+            }
+        }
+    }
+
+    /// What the last wait brought.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (Key, Readiness)> + '_ {
+        self.events.iter().filter(|event| event.token() != WAKER).map(|event| {
+            let hangup = event.is_read_closed() || event.is_write_closed() || event.is_error();
+            let readiness = Readiness {
+                readable: event.is_readable() || hangup,
+                writable: event.is_writable() || hangup,
+                hangup,
+            };
+            (Key::from_bits(event.token().0), readiness)
+        })
+    }
+}

@@ -1,0 +1,638 @@
+//! [`SessionBase`]: what stands between a pipe and a connection, for as long as the endpoint or
+//! the accepted connection lives.
+//!
+//! A session owns its end of the pipe and its [`Link`]: the connection in whatever state it is.
+//! It moves messages between the two, and has the policy of connecting: when to dial, when to try
+//! again, when to give up, how long to linger. It never knows what kind of socket it serves
+//! beyond its options.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Interest, Registry};
+
+use crate::command::{ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd};
+use crate::endpoint::{Endpoint, TcpAddress};
+use crate::engine::{Engine, Event};
+use crate::io::connecter::Backoff;
+use crate::io::connection::{Connection, Input};
+use crate::io::poller::{self, Readiness};
+use crate::io::resolver::{self, Resolver};
+use crate::io::transport::{self, Stream, Target};
+use crate::mailbox::Mailbox;
+use crate::monitor::{self, EventKind, Reason};
+use crate::msg::{Metadata, Msg};
+use crate::options::Options;
+use crate::pipe::{self, PipeEnd, PipeEvent};
+use crate::raw::RawEngine;
+use crate::ypipe::Pop;
+use crate::zmtp::StreamEngine;
+
+/// How often a session reads or writes before others get their turn.
+const READS_PER_TURN: u32 = 8;
+const WRITES_PER_TURN: u32 = 8;
+
+/// How long a finished connection waits for the peer to have read everything and close too. A
+/// close with unread input would reset the connection, and what is on the way would be lost.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What residents of an I/O thread share while they run.
+#[derive(Debug)]
+pub(crate) struct IoContext {
+    pub thread: usize,
+    pub registry: Registry,
+    pub mailbox: Arc<Mailbox<IoCmd>>,
+    pub resolver: Resolver,
+    pub input: Input,
+    pub now: Instant,
+}
+
+/// How a turn of a resident ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Turn {
+    /// Nothing to do until something happens.
+    Idle,
+    /// There is more to do at once, but others come first.
+    Again,
+    /// It is over: remove it.
+    Gone,
+}
+
+/// A connection in whatever state it is.
+#[derive(Debug)]
+enum Link {
+    /// The next attempt comes at this time.
+    Waiting(Instant),
+    /// The host's name is being looked up.
+    Resolving,
+    Connecting { stream: Stream, remote: String, deadline: Option<Instant> },
+    Up(Box<Connection>),
+    /// All is said; the peer is to close as well.
+    Farewell { stream: Stream, deadline: Instant },
+    Gone,
+}
+
+/// Where connections come from.
+#[derive(Debug)]
+enum Role {
+    Dialer { endpoint: Endpoint, backoff: Backoff, addresses: VecDeque<SocketAddr> },
+    Acceptor,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(crate) struct SessionBase {
+    parent: Parent,
+    me: ChildId,
+    role: Role,
+    link: Link,
+    pipe: Option<PipeEnd>,
+    /// The last frame taken from the pipe has others behind it.
+    mid_message: bool,
+    /// The socket wants the session to end; at this time at the latest, or when all is sent.
+    closing: Option<Option<Instant>>,
+}
+
+impl SessionBase {
+    /// Takes up its work; the first turn comes by [`SessionBase::start`].
+    pub(crate) fn new(spec: SessionSpec, me: ChildId, cx: &IoContext) -> (Self, Start) {
+        let SessionSpec { parent, link, mut pipe } = spec;
+        if let Some(pipe) = &mut pipe {
+            pipe.attach(cx.mailbox.clone(), me.key);
+        }
+        parent.mailbox.post(SocketCmd::ChildUp(parent.endpoint, me));
+        let (role, start) = match link {
+            LinkSpec::Connect(endpoint) => {
+                let backoff = Backoff::new(&parent.options.reconnect);
+                (Role::Dialer { endpoint, backoff, addresses: VecDeque::new() }, Start::Dial)
+            }
+            LinkSpec::Accepted { socket, local, peer } => {
+                (Role::Acceptor, Start::Accepted { socket, local, peer })
+            }
+        };
+        let session =
+            Self { parent, me, role, link: Link::Gone, pipe, mid_message: false, closing: None };
+        (session, start)
+    }
+
+    /// The first turn.
+    pub(crate) fn start(&mut self, start: Start, cx: &mut IoContext) -> Turn {
+        if self.parent.mailbox.is_closed() {
+            return Turn::Gone;
+        }
+        match start {
+            Start::Dial => self.dial(cx),
+            Start::Accepted { socket, local, peer } => match Stream::new(socket) {
+                Ok(stream) => {
+                    self.emit(EventKind::Accepted { fd: stream.fd() }, &local, &peer, None);
+                    self.on_stream(stream, local, peer, true, cx);
+                }
+                Err(error) => log::warn!(target: "ferrozmq", "{peer}: not taken over: {error}"),
+            },
+        }
+        self.turn(cx)
+    }
+
+    // ── what happens ─────────────────────────────────────────────────────────────────────────
+
+    pub(crate) fn on_readiness(&mut self, readiness: Readiness, cx: &mut IoContext) -> Turn {
+        match &mut self.link {
+            Link::Up(connection) => connection.on_readiness(readiness),
+            Link::Connecting { .. } => self.on_connected(readiness, cx),
+            Link::Farewell { stream, .. } => {
+                if discard(stream, &mut cx.input) {
+                    self.link = Link::Gone;
+                }
+            }
+            Link::Waiting(_) | Link::Resolving | Link::Gone => {}
+        }
+        self.turn(cx)
+    }
+
+    pub(crate) fn on_pipe(&mut self, event: PipeEvent, cx: &mut IoContext) -> Turn {
+        if let Some(pipe) = &mut self.pipe {
+            pipe.on_event(event);
+        }
+        if event == PipeEvent::PeerClosed && self.closing.is_none() {
+            self.close(self.parent.options.linger, cx.now);
+        }
+        self.turn(cx)
+    }
+
+    pub(crate) fn on_resolved(
+        &mut self,
+        found: io::Result<Vec<SocketAddr>>,
+        cx: &mut IoContext,
+    ) -> Turn {
+        if matches!(self.link, Link::Resolving) {
+            self.on_addresses(found, cx);
+        }
+        self.turn(cx)
+    }
+
+    /// The socket wants the session gone, at the latest when `linger` is over.
+    pub(crate) fn on_close(&mut self, linger: Option<Duration>, cx: &mut IoContext) -> Turn {
+        self.close(linger, cx.now);
+        self.turn(cx)
+    }
+
+    fn close(&mut self, linger: Option<Duration>, now: Instant) {
+        self.closing = Some(linger.map(|linger| now + linger));
+    }
+
+    pub(crate) fn on_deadline(&mut self, cx: &mut IoContext) -> Turn {
+        match &mut self.link {
+            Link::Waiting(until) if *until <= cx.now => self.dial(cx),
+            Link::Connecting { deadline: Some(deadline), .. } if *deadline <= cx.now => {
+                self.on_attempt_failed(Reason::ConnectTimeout, cx);
+            }
+            Link::Up(connection) => {
+                if let Err(failure) = connection.on_deadline(cx.now) {
+                    self.on_lost(failure.into(), cx);
+                }
+            }
+            Link::Farewell { deadline, .. } if *deadline <= cx.now => self.link = Link::Gone,
+            Link::Waiting(_)
+            | Link::Resolving
+            | Link::Connecting { .. }
+            | Link::Farewell { .. }
+            | Link::Gone => {}
+        }
+        self.turn(cx)
+    }
+
+    /// When [`SessionBase::on_deadline`] is to be called.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let own = match &self.link {
+            Link::Waiting(until) => Some(*until),
+            Link::Connecting { deadline, .. } => *deadline,
+            Link::Up(connection) => connection.deadline(),
+            Link::Farewell { deadline, .. } => return Some(*deadline),
+            Link::Resolving | Link::Gone => None,
+        };
+        let closing = self.closing.flatten();
+        own.into_iter().chain(closing).min()
+    }
+
+    /// Moves what can be moved, and sees whether the session is over.
+    pub(crate) fn turn(&mut self, cx: &mut IoContext) -> Turn {
+        let mut turn = Turn::Idle;
+        match self.pump_in(cx).and_then(|input| Ok((input, self.pump_out()?))) {
+            Ok((input, output)) if input == Turn::Again || output == Turn::Again => {
+                turn = Turn::Again;
+            }
+            Ok(_) => {}
+            Err(reason) => self.on_lost(reason, cx),
+        }
+        self.finish(cx);
+        if matches!(self.link, Link::Gone) { Turn::Gone } else { turn }
+    }
+
+    // ── moving messages ──────────────────────────────────────────────────────────────────────
+
+    fn pump_in(&mut self, cx: &mut IoContext) -> Result<Turn, Reason> {
+        let Link::Up(connection) = &mut self.link else { return Ok(Turn::Idle) };
+        connection.resume(&mut cx.input, cx.now);
+        let mut reads = READS_PER_TURN;
+        loop {
+            let room = self.pipe.as_mut().is_none_or(|pipe| pipe.is_peer_gone() || pipe.can_write());
+            let Link::Up(connection) = &mut self.link else { break };
+            if !room {
+                connection.pause(&mut cx.input, cx.now);
+                break;
+            }
+            match connection.next_event(&mut cx.input, &mut reads, cx.now) {
+                Ok(Some(Event::Message(msg))) => self.deliver(msg),
+                Ok(Some(Event::Ready(peer))) => self.on_ready(peer, cx),
+                Ok(Some(Event::Failed(failure))) => return self.after_flush(Err(failure.into())),
+                Ok(None) => break,
+                Err(reason) => return self.after_flush(Err(reason)),
+            }
+        }
+        let more = matches!(&self.link, Link::Up(c) if reads == 0 && c.is_readable());
+        self.after_flush(Ok(if more { Turn::Again } else { Turn::Idle }))
+    }
+
+    fn after_flush(&mut self, result: Result<Turn, Reason>) -> Result<Turn, Reason> {
+        if let Some(pipe) = &mut self.pipe {
+            pipe.flush();
+        }
+        result
+    }
+
+    fn deliver(&mut self, msg: Msg) {
+        if let Some(pipe) = &mut self.pipe {
+            // The room was looked at before. A socket that is closed hears nothing any more.
+            let _ = pipe.write(msg);
+        }
+    }
+
+    fn pump_out(&mut self) -> Result<Turn, Reason> {
+        let Link::Up(connection) = &mut self.link else { return Ok(Turn::Idle) };
+        for _ in 0..WRITES_PER_TURN {
+            let emptied = match &mut self.pipe {
+                Some(pipe) => fill(connection, pipe, &mut self.mid_message),
+                None => true,
+            };
+            let sent = connection.transmit()?;
+            // Before the handshake is done, messages are not wanted however empty the batch is.
+            if sent && (emptied || !connection.wants_messages()) {
+                connection.shrink();
+                return Ok(Turn::Idle);
+            }
+            if !connection.is_writable() {
+                return Ok(Turn::Idle);
+            }
+        }
+        Ok(Turn::Again)
+    }
+
+    // ── dialling ─────────────────────────────────────────────────────────────────────────────
+
+    fn dial(&mut self, cx: &mut IoContext) {
+        self.link = Link::Gone;
+        let Role::Dialer { endpoint, .. } = &self.role else { return };
+        match endpoint {
+            Endpoint::Tcp(address) => {
+                let target = address.target.clone();
+                let ipv6 = self.parent.options.tcp.ipv6;
+                match resolver::immediate(&target, ipv6) {
+                    Some(found) => self.on_addresses(found, cx),
+                    None => {
+                        self.link = Link::Resolving;
+                        let (mailbox, key) = (cx.mailbox.clone(), self.me.key);
+                        let done = move |found| {
+                            mailbox.post(IoCmd::Resolved(key, Box::new(found)));
+                        };
+                        let (host, port) = (target.host.to_string(), target.port);
+                        cx.resolver.resolve(&host, port, ipv6, Box::new(done));
+                    }
+                }
+            }
+            Endpoint::Ipc(address) => self.connect(Target::Ipc(address.clone()), cx),
+            Endpoint::Inproc(_) => {}
+        }
+    }
+
+    fn on_addresses(&mut self, found: io::Result<Vec<SocketAddr>>, cx: &mut IoContext) {
+        match found {
+            Ok(found) => {
+                if let Role::Dialer { addresses, .. } = &mut self.role {
+                    *addresses = found.into();
+                }
+                let nobody = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+                self.try_next_address(Reason::of(&nobody), cx);
+            }
+            Err(error) => self.retry(Reason::of(&error), cx),
+        }
+    }
+
+    /// Connects to the next address of the host; with none left, `last` is why it failed.
+    fn try_next_address(&mut self, last: Reason, cx: &mut IoContext) {
+        let Role::Dialer { endpoint: Endpoint::Tcp(tcp), addresses, .. } = &mut self.role else {
+            return self.retry(last, cx);
+        };
+        let Some(address) = addresses.pop_front() else { return self.retry(last, cx) };
+        match source_of(tcp, address) {
+            Ok(source) => self.connect(Target::Tcp { address, source }, cx),
+            Err(error) => self.try_next_address(Reason::of(&error), cx),
+        }
+    }
+
+    fn connect(&mut self, target: Target, cx: &mut IoContext) {
+        let remote = self.endpoint_text();
+        let attempt = transport::connect(&target, &self.parent.options)
+            .and_then(|(socket, done)| Ok((Stream::new(socket)?, done)));
+        match attempt {
+            Ok((stream, true)) => self.on_established(stream, remote, false, cx),
+            Ok((mut stream, false)) => {
+                if let Err(error) = self.register(&mut stream, cx) {
+                    return self.on_attempt_failed(Reason::of(&error), cx);
+                }
+                self.emit(EventKind::ConnectDelayed, "", &remote, None);
+                let deadline = self.parent.options.connect_timeout.map(|limit| cx.now + limit);
+                self.link = Link::Connecting { stream, remote, deadline };
+            }
+            Err(error) => self.on_attempt_failed(Reason::of(&error), cx),
+        }
+    }
+
+    fn on_connected(&mut self, readiness: Readiness, cx: &mut IoContext) {
+        if !readiness.writable {
+            return;
+        }
+        let Link::Connecting { stream, remote, .. } = std::mem::replace(&mut self.link, Link::Gone)
+        else {
+            return;
+        };
+        match stream.take_error() {
+            Ok(None) => self.on_established(stream, remote, true, cx),
+            Ok(Some(error)) | Err(error) => self.on_attempt_failed(Reason::of(&error), cx),
+        }
+    }
+
+    fn on_established(&mut self, stream: Stream, remote: String, known: bool, cx: &mut IoContext) {
+        if stream.is_own_peer() {
+            // Without a listener, a port of the dynamic range can end up connected to itself.
+            return self.on_attempt_failed(Reason::System(nix::libc::ECONNREFUSED), cx);
+        }
+        let local = stream.local_endpoint();
+        self.emit(EventKind::Connected { fd: stream.fd() }, &local, &remote, None);
+        self.on_stream(stream, local, remote, !known, cx);
+    }
+
+    fn on_attempt_failed(&mut self, reason: Reason, cx: &mut IoContext) {
+        let refused = reason == Reason::System(nix::libc::ECONNREFUSED);
+        if refused && self.parent.options.reconnect.stop.conn_refused {
+            return self.stop(reason);
+        }
+        self.try_next_address(reason, cx);
+    }
+
+    /// Waits for the next attempt, if there is to be one.
+    fn retry(&mut self, reason: Reason, cx: &IoContext) {
+        let Role::Dialer { backoff, .. } = &mut self.role else {
+            self.link = Link::Gone;
+            return;
+        };
+        let stopped = self.closing.is_some() && self.parent.options.reconnect.stop.after_disconnect;
+        match backoff.next(fastrand::f64()).filter(|_| !stopped) {
+            Some(interval) => {
+                self.link = Link::Waiting(cx.now + interval);
+                let remote = self.endpoint_text();
+                self.emit(EventKind::ConnectRetried { interval, reason }, "", &remote, None);
+            }
+            None => self.stop(reason),
+        }
+    }
+
+    /// Gives the endpoint up for good.
+    fn stop(&mut self, reason: Reason) {
+        self.link = Link::Gone;
+        let remote = self.endpoint_text();
+        self.emit(EventKind::ConnectStopped { reason }, "", &remote, None);
+    }
+
+    // ── the connection ───────────────────────────────────────────────────────────────────────
+
+    /// A connection stands; the handshake begins.
+    fn on_stream(
+        &mut self,
+        mut stream: Stream,
+        local: String,
+        remote: String,
+        register: bool,
+        cx: &mut IoContext,
+    ) {
+        if register {
+            if let Err(error) = self.register(&mut stream, cx) {
+                return self.retry(Reason::of(&error), cx);
+            }
+        }
+        let engine = engine(&self.parent.options, stream.peer_address(), cx.now);
+        self.link = Link::Up(Box::new(Connection::new(stream, engine, local, remote)));
+    }
+
+    fn register(&self, stream: &mut Stream, cx: &IoContext) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        cx.registry.register(stream, poller::token(self.me.key), interest)
+    }
+
+    /// The handshake is done.
+    fn on_ready(&mut self, peer: Arc<Metadata>, cx: &IoContext) {
+        if let Role::Dialer { backoff, .. } = &mut self.role {
+            backoff.reset();
+        }
+        if let Link::Up(connection) = &mut self.link {
+            connection.peer = Some(peer.clone());
+            let kind = EventKind::HandshakeSucceeded;
+            let event = monitor::Event::new(kind, &connection.local, &connection.remote);
+            self.parent.events.emit(event.with_peer(Some(peer.clone())));
+        }
+        match &mut self.pipe {
+            Some(pipe) => pipe.write_uncounted(Msg::peer(peer)),
+            None => self.bind_pipe(peer, cx),
+        }
+    }
+
+    /// Makes a pipe for the connection, and gives the socket its end.
+    fn bind_pipe(&mut self, peer: Arc<Metadata>, cx: &IoContext) {
+        let options = &self.parent.options;
+        let (mut theirs, mut ours) = pipe::pair(options.conflate);
+        theirs.set_hwm(options.send_hwm, options.recv_hwm);
+        ours.attach(cx.mailbox.clone(), self.me.key);
+        ours.write_uncounted(Msg::peer(peer));
+        ours.flush();
+        self.parent.mailbox.post(SocketCmd::Bind(Box::new(theirs), self.parent.endpoint));
+        self.pipe = Some(ours);
+    }
+
+    /// The connection is gone.
+    fn on_lost(&mut self, reason: Reason, cx: &mut IoContext) {
+        let Link::Up(connection) = std::mem::replace(&mut self.link, Link::Gone) else { return };
+        let ready = connection.peer.is_some();
+        let (local, remote, fd) = (&connection.local, &connection.remote, connection.fd());
+        if !ready {
+            let kind = EventKind::HandshakeFailed { reason: reason.clone() };
+            self.emit(kind, local, remote, None);
+        }
+        let kind = EventKind::Disconnected { fd, reason: reason.clone() };
+        self.emit(kind, local, remote, connection.peer.clone());
+        drop(connection);
+        self.reset_pipe(ready);
+        let stop = &self.parent.options.reconnect;
+        let broken = matches!(reason, Reason::Protocol(_)) && stop.stop_on_protocol_error;
+        match self.role {
+            Role::Acceptor => {}
+            Role::Dialer { .. } if broken || (!ready && stop.stop.handshake_failed) => {
+                self.stop(reason);
+            }
+            Role::Dialer { .. } => self.retry(reason, cx),
+        }
+    }
+
+    /// Makes the pipe fit for the next connection: no message is torn, in or out.
+    fn reset_pipe(&mut self, was_ready: bool) {
+        let Some(pipe) = &mut self.pipe else { return };
+        pipe.rollback();
+        while self.mid_message {
+            match pipe.read() {
+                Pop::Item(frame) => self.mid_message = frame.more(),
+                Pop::Empty | Pop::Finished => self.mid_message = false,
+            }
+        }
+        let options = &self.parent.options;
+        if options.raw && options.stream_notify && was_ready {
+            let _ = pipe.write(Msg::new());
+            pipe.flush();
+        }
+        if options.socket_type.subscribes() && matches!(self.role, Role::Dialer { .. }) {
+            while matches!(pipe.read(), Pop::Item(_)) {}
+            pipe.hiccup();
+        }
+        if options.immediate || matches!(self.role, Role::Acceptor) {
+            self.pipe = None;
+        }
+    }
+
+    // ── the end ──────────────────────────────────────────────────────────────────────────────
+
+    /// Ends the session once the socket wants it and nothing is left to send, or time is up.
+    fn finish(&mut self, cx: &mut IoContext) {
+        let Some(deadline) = self.closing else { return };
+        if matches!(self.link, Link::Gone | Link::Farewell { .. }) {
+            return;
+        }
+        let drained = self.is_drained();
+        if deadline.is_some_and(|deadline| deadline <= cx.now) {
+            self.report_closed();
+            self.link = Link::Gone;
+        } else if drained {
+            self.report_closed();
+            self.link = self.farewell(cx);
+        }
+    }
+
+    fn is_drained(&mut self) -> bool {
+        let sent = match &self.link {
+            Link::Up(connection) => connection.peer.is_none() || connection.is_drained(),
+            Link::Waiting(_)
+            | Link::Resolving
+            | Link::Connecting { .. }
+            | Link::Farewell { .. }
+            | Link::Gone => true,
+        };
+        sent && self.pipe.as_mut().is_none_or(|pipe| !matches!(pipe.peek(), Pop::Item(_)))
+    }
+
+    /// Lets the peer read the last bytes, if it ever was one.
+    fn farewell(&mut self, cx: &mut IoContext) -> Link {
+        match std::mem::replace(&mut self.link, Link::Gone) {
+            Link::Up(connection) if connection.peer.is_some() => {
+                let mut stream = connection.into_stream();
+                if stream.shutdown_write().is_err() || discard(&mut stream, &mut cx.input) {
+                    return Link::Gone;
+                }
+                Link::Farewell { stream, deadline: cx.now + FAREWELL }
+            }
+            Link::Up(_)
+            | Link::Waiting(_)
+            | Link::Resolving
+            | Link::Connecting { .. }
+            | Link::Farewell { .. }
+            | Link::Gone => Link::Gone,
+        }
+    }
+
+    fn report_closed(&self) {
+        if let Link::Up(connection) = &self.link {
+            let kind = EventKind::Disconnected { fd: connection.fd(), reason: Reason::LocalClosed };
+            self.emit(kind, &connection.local, &connection.remote, connection.peer.clone());
+        }
+    }
+
+    fn endpoint_text(&self) -> String {
+        match &self.role {
+            Role::Dialer { endpoint, .. } => endpoint.to_string(),
+            Role::Acceptor => String::new(),
+        }
+    }
+
+    fn emit(&self, kind: EventKind, local: &str, remote: &str, peer: Option<Arc<Metadata>>) {
+        self.parent.events.emit(monitor::Event::new(kind, local, remote).with_peer(peer));
+    }
+}
+
+impl Drop for SessionBase {
+    fn drop(&mut self) {
+        self.parent.mailbox.post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
+    }
+}
+
+/// How a session begins.
+#[derive(Debug)]
+pub(crate) enum Start {
+    Dial,
+    Accepted { socket: socket2::Socket, local: String, peer: String },
+}
+
+/// Takes messages from the pipe until it is empty (true) or the batch is full.
+fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
+    while connection.wants_messages() {
+        match pipe.read() {
+            Pop::Item(frame) => {
+                *mid_message = frame.more();
+                connection.push(frame);
+            }
+            Pop::Empty | Pop::Finished => return true,
+        }
+    }
+    false
+}
+
+fn engine(options: &Options, peer_address: Option<String>, now: Instant) -> Box<dyn Engine> {
+    if options.raw {
+        return Box::new(RawEngine::new(options, peer_address));
+    }
+    Box::new(StreamEngine::new(options, peer_address, now))
+}
+
+fn source_of(tcp: &TcpAddress, address: SocketAddr) -> io::Result<Option<SocketAddr>> {
+    tcp.source.as_ref().map(|source| resolver::resolve_source(source, address)).transpose()
+}
+
+/// Reads and drops what the peer still sends; true if it has closed its side.
+fn discard(stream: &mut Stream, input: &mut Input) -> bool {
+    loop {
+        match stream.read(input.scratch()) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return true,
+        }
+    }
+}

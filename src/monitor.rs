@@ -1,0 +1,354 @@
+//! [`Monitor`]: what happens to a socket's connections, as typed events.
+//!
+//! Events are made on I/O threads and must never hold one up: a reader that does not keep up
+//! loses events, and a counter says how many. What is worth an operator's attention also goes to
+//! the `log` crate, from here and nowhere else.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
+use parking_lot::Mutex;
+
+use crate::error::ProtocolError;
+use crate::msg::Metadata;
+
+/// How many events wait for a slow reader before they are dropped.
+const CAPACITY: usize = 4096;
+
+/// Something happened to one of the socket's endpoints or connections.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// Our endpoint: the one bound to, or the local address of a connection; empty if unknown.
+    pub local: String,
+    /// The peer's endpoint: the one connected to, or where a connection came from; empty for
+    /// events of a listener.
+    pub remote: String,
+    /// Who the peer is, once the handshake has told.
+    pub peer: Option<Arc<Metadata>>,
+}
+
+/// What happened. Descriptors are given for correlation only: they may be closed already.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The transport connected to the peer; the handshake begins.
+    Connected {
+        /// The descriptor of the connection.
+        fd: i32,
+    },
+    /// An attempt to connect has begun and is under way.
+    ConnectDelayed,
+    /// The connection was lost or could not be made; the next attempt comes after `interval`.
+    ConnectRetried {
+        /// The time until the next attempt.
+        interval: Duration,
+        /// Why one is needed.
+        reason: Reason,
+    },
+    /// The socket will not connect to this endpoint any more.
+    ConnectStopped {
+        /// Why it was given up.
+        reason: Reason,
+    },
+    /// The socket listens.
+    Listening {
+        /// The descriptor of the listener.
+        fd: i32,
+    },
+    /// The socket could not listen.
+    BindFailed {
+        /// The `errno`.
+        errno: i32,
+    },
+    /// A connection was accepted; the handshake begins.
+    Accepted {
+        /// The descriptor of the connection.
+        fd: i32,
+    },
+    /// A connection could not be accepted. When descriptors have run out the listener waits a
+    /// moment and tries again.
+    AcceptFailed {
+        /// The `errno`; `EACCES` for a connection that a filter refused.
+        errno: i32,
+    },
+    /// The listener, or a connection that was closed on our side, is closed.
+    Closed {
+        /// The descriptor that was closed.
+        fd: i32,
+    },
+    /// The connection is gone.
+    Disconnected {
+        /// The descriptor of the connection.
+        fd: i32,
+        /// Why.
+        reason: Reason,
+    },
+    /// The handshake is done: messages can flow.
+    HandshakeSucceeded,
+    /// The handshake failed; the connection is closed.
+    HandshakeFailed {
+        /// Why.
+        reason: Reason,
+    },
+    /// The monitor was replaced or the socket closed; the last event.
+    MonitorStopped,
+}
+
+/// Why a connection ended or was not made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The peer closed the connection.
+    PeerClosed,
+    /// This side closed it.
+    LocalClosed,
+    /// The system reported an error: its `errno`.
+    System(i32),
+    /// The host's name could not be resolved.
+    Unresolved(String),
+    /// The peer broke the protocol, a limit, or refused us.
+    Protocol(ProtocolError),
+    /// The handshake took longer than the handshake interval.
+    HandshakeTimeout,
+    /// Nothing was heard of the peer for as long as the heartbeat allows.
+    HeartbeatTimeout,
+    /// The connection took longer than the connect timeout.
+    ConnectTimeout,
+}
+
+impl Reason {
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(errno) => Self::System(errno),
+            None => Self::Unresolved(error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed => f.write_str("closed by the peer"),
+            Self::LocalClosed => f.write_str("closed on this side"),
+            Self::System(errno) => io::Error::from_raw_os_error(*errno).fmt(f),
+            Self::Unresolved(text) => write!(f, "cannot be resolved: {text}"),
+            Self::Protocol(error) => error.fmt(f),
+            Self::HandshakeTimeout => f.write_str("the handshake took too long"),
+            Self::HeartbeatTimeout => f.write_str("the peer has fallen silent"),
+            Self::ConnectTimeout => f.write_str("connecting took too long"),
+        }
+    }
+}
+
+/// Where the threads of a socket put its events; nowhere until somebody monitors.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EventSink(Arc<Sink>);
+
+#[derive(Debug, Default)]
+struct Sink {
+    monitored: AtomicBool,
+    outlet: Mutex<Option<Outlet>>,
+}
+
+#[derive(Debug)]
+struct Outlet {
+    sender: Sender<Event>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Outlet {
+    fn send(&self, event: Event) {
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(event) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl EventSink {
+    /// Starts a monitor, and stops the one there was.
+    pub(crate) fn monitor(&self) -> Monitor {
+        let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
+        let dropped = Arc::<AtomicU64>::default();
+        self.replace(Some(Outlet { sender, dropped: dropped.clone() }));
+        Monitor { receiver, dropped }
+    }
+
+    /// Stops the monitor, if there is one.
+    pub(crate) fn stop(&self) {
+        self.replace(None);
+    }
+
+    fn replace(&self, outlet: Option<Outlet>) {
+        let mut current = self.0.outlet.lock();
+        self.0.monitored.store(outlet.is_some(), Ordering::Release);
+        if let Some(old) = std::mem::replace(&mut *current, outlet) {
+            old.send(Event::new(EventKind::MonitorStopped, "", ""));
+        }
+    }
+
+    /// Reports an event. Never waits.
+    pub(crate) fn emit(&self, event: Event) {
+        event.log();
+        if self.0.monitored.load(Ordering::Acquire) {
+            if let Some(outlet) = &*self.0.outlet.lock() {
+                outlet.send(event);
+            }
+        }
+    }
+}
+
+impl Event {
+    pub(crate) fn new(kind: EventKind, local: &str, remote: &str) -> Self {
+        Self { kind, local: local.to_owned(), remote: remote.to_owned(), peer: None }
+    }
+
+    pub(crate) fn with_peer(mut self, peer: Option<Arc<Metadata>>) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    fn log(&self) {
+        use EventKind as K;
+        let level = match self.kind {
+            K::AcceptFailed { .. } | K::BindFailed { .. } | K::ConnectStopped { .. } => {
+                log::Level::Warn
+            }
+            K::HandshakeFailed { .. } => log::Level::Warn,
+            K::Listening { .. } | K::HandshakeSucceeded | K::Disconnected { .. } => {
+                log::Level::Info
+            }
+            K::Connected { .. }
+            | K::ConnectDelayed
+            | K::ConnectRetried { .. }
+            | K::Accepted { .. }
+            | K::Closed { .. }
+            | K::MonitorStopped => log::Level::Debug,
+        };
+        log::log!(target: "ferrozmq", level, "{self}");
+    }
+}
+
+impl fmt::Display for Event {
+    /// One line for a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use EventKind as K;
+        let endpoint = if self.remote.is_empty() { &self.local } else { &self.remote };
+        match &self.kind {
+            K::Connected { .. } => write!(f, "{endpoint}: connected"),
+            K::ConnectDelayed => write!(f, "{endpoint}: connecting"),
+            K::ConnectRetried { interval, reason } => {
+                write!(f, "{endpoint}: {reason}; next attempt in {interval:?}")
+            }
+            K::ConnectStopped { reason } => write!(f, "{endpoint}: given up: {reason}"),
+            K::Listening { .. } => write!(f, "{endpoint}: listening"),
+            K::BindFailed { errno } => {
+                write!(f, "{endpoint}: cannot bind: {}", io::Error::from_raw_os_error(*errno))
+            }
+            K::Accepted { .. } => write!(f, "{endpoint}: accepted at {}", self.local),
+            K::AcceptFailed { errno } => {
+                write!(f, "{endpoint}: cannot accept: {}", io::Error::from_raw_os_error(*errno))
+            }
+            K::Closed { .. } => write!(f, "{endpoint}: closed"),
+            K::Disconnected { reason, .. } => write!(f, "{endpoint}: disconnected: {reason}"),
+            K::HandshakeSucceeded => write!(f, "{endpoint}: handshake done"),
+            K::HandshakeFailed { reason } => write!(f, "{endpoint}: handshake failed: {reason}"),
+            K::MonitorStopped => write!(f, "the monitor has stopped"),
+        }
+    }
+}
+
+/// The events of one socket, from [`Socket::monitor`](crate::Socket::monitor).
+///
+/// Holds up to 4096 events. A reader that falls further behind loses the newest;
+/// [`Monitor::dropped`] says how many.
+#[derive(Debug)]
+pub struct Monitor {
+    receiver: Receiver<Event>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Monitor {
+    /// Waits for the next event; `None` when the monitor has stopped and all events are read.
+    #[must_use]
+    pub fn recv(&self) -> Option<Event> {
+        self.receiver.recv().ok()
+    }
+
+    /// Waits for the next event for at most `timeout`; `None` if there was none.
+    #[must_use]
+    pub fn recv_timeout(&self, timeout: Duration) -> Option<Event> {
+        match self.receiver.recv_timeout(timeout) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// The first event that `wanted` accepts, skipping others; `None` if the deadline comes
+    /// first.
+    pub fn wait_for(&self, deadline: Instant, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+        loop {
+            let event = self.receiver.recv_deadline(deadline).ok()?;
+            if wanted(&event) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// The next event if there is one now. Does not wait.
+    #[must_use]
+    pub fn try_recv(&self) -> Option<Event> {
+        match self.receiver.try_recv() {
+            Ok(event) => Some(event),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+
+    /// How many events were lost because they were not read in time.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// An iterator over the events, as they come, until the monitor stops.
+    pub fn iter(&self) -> impl Iterator<Item = Event> + '_ {
+        self.receiver.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> Event {
+        Event::new(EventKind::HandshakeSucceeded, "tcp://here", "tcp://there")
+    }
+
+    #[test]
+    fn a_slow_reader_loses_events_and_is_told_how_many() {
+        let sink = EventSink::default();
+        sink.emit(event());
+        let monitor = sink.monitor();
+        for _ in 0..CAPACITY + 7 {
+            sink.emit(event());
+        }
+        assert_eq!(monitor.dropped(), 7);
+        assert_eq!(std::iter::from_fn(|| monitor.try_recv()).count(), CAPACITY);
+    }
+
+    #[test]
+    fn a_replaced_monitor_is_told_and_ends() {
+        let sink = EventSink::default();
+        let (old, new) = (sink.monitor(), sink.monitor());
+        sink.emit(event());
+        assert!(matches!(old.recv().map(|e| e.kind), Some(EventKind::MonitorStopped)));
+        assert!(old.recv().is_none());
+        sink.stop();
+        assert_eq!(new.iter().count(), 2);
+    }
+}
