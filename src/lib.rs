@@ -2,8 +2,10 @@
 
 #![deny(unsafe_code)]
 
+mod endpoint;
 mod engine;
 mod error;
+mod io;
 mod msg;
 mod options;
 mod slab;
