@@ -184,8 +184,9 @@ pub(crate) fn immediate(target: &HostPort, ipv6: bool) -> Option<Found> {
 pub(crate) fn resolve_source(source: &HostPort, destination: SocketAddr) -> io::Result<SocketAddr> {
     let candidates = match &source.host {
         Host::Any => wildcards(source.port, true),
+        Host::V4(address) => vec![(*address, source.port).into()],
+        Host::V6(address, zone) => vec![v6(*address, zone.as_deref(), source.port)?],
         Host::Name(name) => interface(name, source.port),
-        Host::V4(_) | Host::V6(..) => immediate(source, true).unwrap_or_else(|| Ok(Vec::new()))?,
     };
     candidates
         .into_iter()
@@ -193,25 +194,29 @@ pub(crate) fn resolve_source(source: &HostPort, destination: SocketAddr) -> io::
         .ok_or_else(no_address)
 }
 
-/// The addresses to bind to, the best first; none if the host is none of ours to be found.
+/// The addresses to bind to, the best first; none, if no host or interface is called so.
 ///
 /// Blocks, if the name is in DNS only.
 pub(crate) fn local_addresses(target: &HostPort, ipv6: bool) -> Vec<SocketAddr> {
-    let name = match &target.host {
-        Host::Any => return wildcards(target.port, ipv6),
+    match &target.host {
+        Host::Any => wildcards(target.port, ipv6),
         Host::V4(_) | Host::V6(..) => {
-            return immediate(target, ipv6)
-                .and_then(Result::ok)
-                .unwrap_or_default();
+            let literal = immediate(target, ipv6);
+            literal.and_then(Result::ok).unwrap_or_default()
         }
-        Host::Name(name) => name,
-    };
-    let mut addresses = interface(name, target.port);
-    addresses.retain(|address| ipv6 || address.is_ipv4());
-    addresses.sort_by_key(|address| (address.is_ipv4() == ipv6, is_link_local(address)));
-    if addresses.is_empty() {
-        addresses = look_up(name, target.port, ipv6).unwrap_or_default();
+        Host::Name(name) => named_addresses(name, target.port, ipv6),
     }
+}
+
+/// The addresses of an interface, or else of a host.
+fn named_addresses(name: &str, port: u16, ipv6: bool) -> Vec<SocketAddr> {
+    let mut addresses = interface(name, port);
+    addresses.retain(|address| ipv6 || address.is_ipv4());
+    if addresses.is_empty() {
+        return look_up(name, port, ipv6).unwrap_or_default();
+    }
+    // A link-local address is reached from its own link only.
+    addresses.sort_by_key(|address| (address.is_ipv4() == ipv6, is_link_local(address)));
     addresses
 }
 

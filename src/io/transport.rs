@@ -15,7 +15,7 @@ mod system;
 #[path = "transport/portable.rs"]
 mod system;
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -30,6 +30,9 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 
 pub(crate) use self::ipc::IpcFile;
+
+/// How many slices the system takes at once.
+const MAX_SLICES: usize = 1024;
 
 /// A connection.
 #[derive(Debug)]
@@ -151,6 +154,7 @@ impl Stream {
         })
     }
 
+    /// Takes what has come; 0 bytes are the end.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
@@ -158,10 +162,11 @@ impl Stream {
         }
     }
 
+    /// Sends the slices, or as much of them as the system takes.
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write_vectored(slices),
-            Self::Ipc(stream) => stream.write_vectored(slices),
+            Self::Tcp(stream) => stream.try_io(|| send(stream, slices)),
+            Self::Ipc(stream) => stream.try_io(|| send(stream, slices)),
         }
     }
 
@@ -292,6 +297,13 @@ impl Accepted {
             }
         }
     }
+}
+
+/// Not `writev`, because that lets a peer that left end the process by `SIGPIPE`, which a Rust
+/// program ignores, but not a C program that uses this library.
+fn send(socket: &impl AsFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let slices = &slices[..slices.len().min(MAX_SLICES)];
+    SockRef::from(socket).send_vectored_with_flags(slices, system::NO_SIGNAL)
 }
 
 /// The endpoint of an address; `ipc://` for a socket without a name, as most clients' are.

@@ -143,7 +143,7 @@ fn is_admitted(socket: &Socket, filters: &IpcFilters) -> bool {
     }
 }
 
-fn is_named(peer: Credentials, filters: &IpcFilters) -> bool {
+pub(super) fn is_named(peer: Credentials, filters: &IpcFilters) -> bool {
     filters.uids.contains(&peer.uid)
         || filters.pids.contains(&peer.pid)
         || filters.gids.contains(&peer.gid)

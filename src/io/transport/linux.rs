@@ -7,6 +7,9 @@ use std::time::Duration;
 use nix::sys::socket::{getsockopt, sockopt};
 use socket2::{SockAddr, Socket};
 
+/// The flag of a send that is not to raise `SIGPIPE`.
+pub(super) const NO_SIGNAL: i32 = nix::libc::MSG_NOSIGNAL;
+
 /// The process at the other end of an ipc connection, as it was when it connected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Credentials {

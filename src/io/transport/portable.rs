@@ -6,6 +6,13 @@ use std::time::Duration;
 
 use socket2::{SockAddr, Socket};
 
+/// The flag of a send that is not to raise `SIGPIPE`.
+#[cfg(not(target_vendor = "apple"))]
+pub(super) const NO_SIGNAL: i32 = nix::libc::MSG_NOSIGNAL;
+/// Here the socket is told once, when it is opened.
+#[cfg(target_vendor = "apple")]
+pub(super) const NO_SIGNAL: i32 = 0;
+
 /// The process at the other end of an ipc connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Credentials {

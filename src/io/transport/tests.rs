@@ -134,6 +134,35 @@ fn a_connection_carries_bytes_and_ends_one_way() {
 }
 
 #[test]
+fn more_slices_than_the_system_takes_are_sent_in_part() {
+    let (_server, mut client) = pair("tcp://127.0.0.1:*", &options());
+    let slices = [IoSlice::new(b"x"); 2 * MAX_SLICES];
+    assert_eq!(client.write_vectored(&slices).unwrap(), MAX_SLICES);
+}
+
+#[test]
+fn writing_to_a_peer_that_left_is_an_error() {
+    for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
+        let (server, mut client) = pair(endpoint, &options());
+        drop(server);
+        wait(&mut client, Interest::READABLE);
+        // Over tcp the first bytes only make the peer say that it is gone.
+        let start = Instant::now();
+        let error = loop {
+            assert!(start.elapsed() < PATIENCE, "it never failed");
+            if let Err(error) = client.write_vectored(&[IoSlice::new(b"x")]) {
+                break error;
+            }
+        };
+        let kind = error.kind();
+        assert!(
+            kind == io::ErrorKind::BrokenPipe || kind == io::ErrorKind::ConnectionReset,
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn inproc_has_no_sockets() {
     assert!(matches!(
         try_bind("inproc://x", &options()),

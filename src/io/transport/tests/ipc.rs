@@ -1,5 +1,6 @@
 //! ipc: files and their owners, abstract names, filters.
 
+use super::super::ipc::is_named;
 use super::*;
 
 /// A path for a socket, and the endpoint that names it.
@@ -199,6 +200,34 @@ fn filters_say_who_may_connect() {
     );
     // A group that does not exist has no members.
     check(&|options| options.ipc.gids = vec![u32::MAX - 1], false);
+}
+
+/// A user whom the system lists as a member of a group that is not the user's own.
+fn some_member() -> Option<(u32, u32)> {
+    let groups = fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let fields: Vec<_> = line.split(':').collect();
+        let gid = fields.get(2)?.parse().ok()?;
+        let member = fields.get(3)?.split(',').find(|name| !name.is_empty())?;
+        let user = nix::unistd::User::from_name(member).ok()??;
+        Some((user.uid.as_raw(), gid))
+    })
+}
+
+#[test]
+fn a_group_filter_lets_listed_members_in() {
+    let Some((uid, gid)) = some_member() else {
+        println!("skipped: no group of this system lists a member");
+        return;
+    };
+    let peer = |uid| system::Credentials {
+        uid,
+        gid: u32::MAX - 1,
+        pid: 1,
+    };
+    let filters = with(|options| options.ipc.gids = vec![gid]).ipc;
+    assert!(is_named(peer(uid), &filters));
+    assert!(!is_named(peer(u32::MAX - 1), &filters));
 }
 
 #[test]

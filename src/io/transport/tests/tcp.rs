@@ -48,20 +48,28 @@ fn what_cannot_be_bound_says_why() {
     ));
 }
 
+/// A socket with a port of its own, on which it does not listen.
+fn deaf() -> (Socket, SocketAddr) {
+    let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
 #[test]
 fn a_refused_connection_is_an_error_of_the_attempt() {
-    let bound = bind("tcp://127.0.0.1:*", &options());
-    let target = target(&bound.endpoint);
-    drop(bound);
-    match connect(&target, &options()) {
-        Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused),
+    let (_deaf, address) = deaf();
+    let source = None;
+    let error = match connect(&Target::Tcp { address, source }, &options()) {
+        Err(error) => error,
         Ok((socket, _)) => {
             let mut stream = Stream::new(socket).unwrap();
             wait(&mut stream, Interest::WRITABLE);
-            let error = stream.take_error().unwrap().expect("a refusal");
-            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+            stream.take_error().unwrap().expect("a refusal")
         }
-    }
+    };
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 }
 
 #[test]
@@ -77,15 +85,9 @@ fn both_ends_know_each_other() {
 
 #[test]
 fn a_socket_may_connect_to_itself_and_knows() {
-    // A port that is free, since it was just taken and given back.
-    let bound = bind("tcp://127.0.0.1:*", &options());
-    let address = bound.socket.local_addr().unwrap().as_socket().unwrap();
-    drop(bound);
-    let own = Target::Tcp {
-        address,
-        source: Some(address),
-    };
-    assert!(connected(&own, &options()).is_own_peer());
+    let (socket, address) = deaf();
+    socket.connect(&address.into()).unwrap();
+    assert!(Stream::new(socket).unwrap().is_own_peer());
 }
 
 #[test]
@@ -203,7 +205,10 @@ fn an_option_that_the_system_refuses_is_an_error_of_the_attempt() {
 
 #[test]
 fn ipv6_takes_both_families_in() {
-    let options = with(|options| options.tcp.ipv6 = true);
+    let options = with(|options| {
+        options.tcp.ipv6 = true;
+        options.tcp.tos = 0x28;
+    });
     let Ok(bound) = try_bind("tcp://[::1]:*", &options) else {
         println!("skipped: this host has no IPv6 loopback address");
         return;
@@ -220,6 +225,7 @@ fn ipv6_takes_both_families_in() {
         assert_eq!(server.peer_address().as_deref(), Some(plain));
         assert_eq!(server.peer_endpoint(), client.local_endpoint());
         assert_eq!(client.peer_endpoint(), format!("tcp://{host}:{port}"));
+        assert_eq!(server.socket().tclass_v6().unwrap(), 0x28);
     }
 }
 
@@ -252,7 +258,6 @@ fn a_descriptor_of_another_kind_is_not_adopted() {
     let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     check(one.into());
     check(fs::File::open("/dev/null").unwrap().into());
-    let unconnected = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     #[cfg(target_os = "linux")]
-    check(unconnected.into());
+    check(deaf().0.into());
 }
