@@ -2,22 +2,39 @@
 
 #![deny(unsafe_code)]
 
-mod engine;
-mod error;
-mod mailbox;
-mod msg;
-mod options;
-mod pattern;
-mod pipe;
-mod routing;
-mod signaler;
-mod slab;
+// Layer 0: words.
 mod sync;
-#[allow(unsafe_code, reason = "the slots of the queue, Y1 to Y5 in its header")]
+mod slab;
+mod error;
+mod msg;
+mod endpoint;
+mod options;
+mod monitor;
+
+// Layer 1: between threads.
+#[allow(unsafe_code, reason = "the slots of the queue: invariants Y1 to Y5 in its header")]
 mod ypipe;
+mod signaler;
+mod mailbox;
+mod pipe;
+
+// Layer 2: the wire.
+mod engine;
+mod raw;
+mod zmtp;
+
+// Layer 3: routing and patterns.
+mod routing;
+mod pattern;
+
+// Layer 4: the vocabulary of threads.
+mod command;
+mod inproc;
+
+// Layer 5: I/O.
+mod io;
+
 pub use crate::error::{Error, ProtocolError, Result, SendError};
+pub use crate::monitor::{Event, EventKind, Monitor, Reason};
 pub use crate::msg::{Metadata, Msg};
 pub use crate::options::{ReconnectStop, SocketType};
-#[derive(Debug)]
-/// stub.
-pub struct Monitor;

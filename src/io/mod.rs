@@ -1,8 +1,9 @@
-//! Threads, descriptors and time: everything below the engine that touches the system.
+//! What touches the system: descriptors, name lookups, the clock, and the threads that wait for
+//! them. Owns no code itself; must never import from routing or patterns.
 
 pub(crate) mod poller;
-pub(crate) mod transport;
 pub(crate) mod resolver;
+pub(crate) mod transport;
 pub(crate) mod connecter;
 pub(crate) mod connection;
 pub(crate) mod session_base;
