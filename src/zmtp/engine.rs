@@ -1,0 +1,275 @@
+//! [`StreamEngine`]: one ZMTP connection from its greeting to its end.
+//!
+//! Owns the phase of the connection and the batch of bytes to be sent. A phase is consumed by the
+//! next; a failed engine stays failed, silent and deaf. It never decides what a message is good
+//! for: that a first byte of 1 or 0 in a message may mean a subscription is the publisher's
+//! business.
+
+use std::io::IoSlice;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::engine::{Engine, Event, Failure};
+use crate::error::ProtocolError;
+use crate::msg::{Kind, Msg};
+use crate::options::Options;
+use crate::zmtp::command::{self, Command};
+use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
+use crate::zmtp::greeting::Version;
+use crate::zmtp::handshake::{Local, Opening, Progress};
+use crate::zmtp::heartbeat::Heartbeat;
+
+/// No more is taken into the batch than this and one message.
+const BATCH_MAX: usize = 256 * 1024;
+
+/// What an engine is made from.
+#[derive(Debug)]
+pub(crate) struct EngineSpec<'a> {
+    pub(crate) options: &'a Options,
+    /// Where the peer is, as its messages' metadata will tell.
+    pub(crate) peer_address: Option<String>,
+    pub(crate) now: Instant,
+}
+
+/// A ZMTP connection without its descriptor.
+#[derive(Debug)]
+pub(crate) struct StreamEngine {
+    phase: Phase,
+    batch: Batch,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Opening(Box<Opening>),
+    Traffic(Traffic),
+    Failed,
+}
+
+impl StreamEngine {
+    /// An engine that has its greeting ready to be sent.
+    pub(crate) fn new(spec: EngineSpec<'_>) -> Self {
+        let mut batch = Batch::default();
+        let opening = Opening::start(spec.options, spec.peer_address, spec.now, &mut batch);
+        Self {
+            phase: Phase::Opening(Box::new(opening)),
+            batch,
+        }
+    }
+
+    /// Takes the next step of the handshake.
+    fn open(&mut self, input: &mut &[u8], now: Instant) -> Result<Option<Event>, ProtocolError> {
+        let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Failed) else {
+            return Ok(None);
+        };
+        match opening.handle_input(input, &mut self.batch)? {
+            Progress::Waiting(opening) => {
+                self.phase = Phase::Opening(Box::new(opening));
+                Ok(None)
+            }
+            Progress::Done(opened) => {
+                self.phase = Phase::Traffic(Traffic::new(opened.version, &opened.local, now));
+                Ok(Some(Event::Ready(Arc::new(opened.metadata))))
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) -> Failure {
+        self.phase = Phase::Failed;
+        self.batch = Batch::default();
+        failure
+    }
+}
+
+impl Engine for StreamEngine {
+    fn handle_input(&mut self, input: &mut &[u8], now: Instant) -> Option<Event> {
+        let outcome = match &mut self.phase {
+            Phase::Opening(_) => self.open(input, now),
+            Phase::Traffic(traffic) => traffic.handle_input(input, now, &mut self.batch),
+            Phase::Failed => {
+                *input = &[];
+                Ok(None)
+            }
+        };
+        outcome.unwrap_or_else(|error| Some(Event::Failed(self.fail(Failure::Protocol(error)))))
+    }
+
+    fn body_space(&mut self) -> Option<&mut [u8]> {
+        match &mut self.phase {
+            Phase::Traffic(traffic) => traffic.decoder.body_space(),
+            Phase::Opening(_) | Phase::Failed => None,
+        }
+    }
+
+    fn handle_body(&mut self, n: usize, _now: Instant) {
+        if let Phase::Traffic(traffic) = &mut self.phase {
+            traffic.heartbeat.on_heard();
+            traffic.decoder.handle_body(n);
+        }
+    }
+
+    fn wants_messages(&self) -> bool {
+        matches!(self.phase, Phase::Traffic(_)) && self.batch.pending() < BATCH_MAX
+    }
+
+    fn push(&mut self, msg: Msg) {
+        match &self.phase {
+            Phase::Traffic(traffic) => push(traffic.version, msg, &mut self.batch),
+            Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no message was wanted"),
+        }
+    }
+
+    fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.batch.poll_transmit(slices)
+    }
+
+    fn handle_sent(&mut self, n: usize) {
+        self.batch.handle_sent(n);
+    }
+
+    fn is_drained(&self) -> bool {
+        self.batch.pending() == 0
+    }
+
+    fn shrink(&mut self) {
+        self.batch.shrink();
+    }
+
+    fn set_paused(&mut self, paused: bool, now: Instant) {
+        if let Phase::Traffic(traffic) = &mut self.phase {
+            traffic.heartbeat.set_paused(paused, now);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Opening(opening) => opening.deadline(),
+            Phase::Traffic(traffic) => traffic.heartbeat.poll_timeout(),
+            Phase::Failed => None,
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), Failure> {
+        let outcome = match &mut self.phase {
+            Phase::Opening(opening) if opening.deadline().is_some_and(|end| end <= now) => {
+                Err(Failure::HandshakeTimeout)
+            }
+            Phase::Traffic(traffic) => traffic.handle_timeout(now, &mut self.batch),
+            Phase::Opening(_) | Phase::Failed => Ok(()),
+        };
+        outcome.map_err(|failure| self.fail(failure))
+    }
+}
+
+/// A connection after its handshake.
+#[derive(Debug)]
+struct Traffic {
+    version: Version,
+    publishes: bool,
+    /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
+    subscribes_to_all: bool,
+    decoder: Decoder,
+    heartbeat: Heartbeat,
+}
+
+impl Traffic {
+    fn new(version: Version, local: &Local, now: Instant) -> Self {
+        let limit = Limit {
+            size: local.max_msg_size.unwrap_or(u64::MAX),
+            error: ProtocolError::MessageTooLarge,
+        };
+        let publishes = local.socket_type.publishes();
+        Self {
+            version,
+            publishes,
+            subscribes_to_all: publishes && version == Version::Unversioned,
+            decoder: Decoder::new(Framing::of(version), limit),
+            heartbeat: if version.has_commands() {
+                Heartbeat::new(&local.heartbeat, now)
+            } else {
+                Heartbeat::default()
+            },
+        }
+    }
+
+    fn handle_input(
+        &mut self,
+        input: &mut &[u8],
+        now: Instant,
+        out: &mut Batch,
+    ) -> Result<Option<Event>, ProtocolError> {
+        if mem::take(&mut self.subscribes_to_all) {
+            return Ok(Some(subscription(Kind::Subscribe, &[])));
+        }
+        loop {
+            if !input.is_empty() {
+                self.heartbeat.on_heard();
+            }
+            let Some(Frame { msg, is_command }) = self.decoder.decode(input)? else {
+                return Ok(None);
+            };
+            if !is_command || !self.version.has_commands() {
+                return Ok(Some(Event::Message(msg)));
+            }
+            if let Some(event) = self.on_command(&msg, now, out) {
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    /// Commands that mean nothing here are passed over, as ZeroMQ does.
+    fn on_command(&mut self, body: &[u8], now: Instant, out: &mut Batch) -> Option<Event> {
+        match Command::parse(body) {
+            Command::Subscribe(topic) if self.publishes => {
+                Some(subscription(Kind::Subscribe, topic))
+            }
+            Command::Cancel(topic) if self.publishes => Some(subscription(Kind::Cancel, topic)),
+            Command::Ping { ttl, context } => {
+                self.heartbeat.limit_silence(ttl, now);
+                push_command(command::PONG, Msg::copied(context), out);
+                None
+            }
+            Command::Subscribe(_)
+            | Command::Cancel(_)
+            | Command::Ready(_)
+            | Command::Error(_)
+            | Command::Other => None,
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant, out: &mut Batch) -> Result<(), Failure> {
+        if let Some(ttl) = self.heartbeat.handle_timeout(now)? {
+            push_command(command::PING, Msg::copied(&ttl), out);
+        }
+        Ok(())
+    }
+}
+
+fn subscription(kind: Kind, topic: &[u8]) -> Event {
+    Event::Message(Msg::copied(topic).of_kind(kind))
+}
+
+/// Encodes a frame for a peer of this version.
+fn push(version: Version, msg: Msg, out: &mut Batch) {
+    let by_command = version.subscribes_by_command();
+    let (flags, prefix): (u8, &[u8]) = match msg.kind() {
+        Kind::Data => (if msg.more() { MORE } else { 0 }, &[]),
+        Kind::Subscribe if by_command => (COMMAND, command::SUBSCRIBE),
+        Kind::Subscribe => (0, &[1]),
+        Kind::Cancel if by_command => (COMMAND, command::CANCEL),
+        Kind::Cancel => (0, &[0]),
+        Kind::Peer => return debug_assert!(false, "the peer's record stays here"),
+    };
+    out.push(Framing::of(version), flags, prefix, msg);
+}
+
+/// Encodes a command of ours, unless the peer does not read what it was sent: a flood of PINGs
+/// must not fill our memory with PONGs.
+fn push_command(name: &[u8], argument: Msg, out: &mut Batch) {
+    if out.pending() < BATCH_MAX {
+        out.push(Framing::V2, COMMAND, name, argument);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,438 @@
+//! Frames: the stream cut into pieces with a length and a flag or two, in both forms there are.
+//!
+//! [`Decoder`] owns a frame that is still arriving, [`Batch`] owns what is still to be sent.
+//! Neither knows what a frame says. The decoder never takes memory for bytes that are only
+//! announced, and its result never depends on how the stream was sliced; the batch never copies
+//! a large body.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::mem;
+
+use crate::error::ProtocolError;
+use crate::msg::Msg;
+use crate::zmtp::greeting::Version;
+
+/// More frames of the message follow.
+pub(crate) const MORE: u8 = 1;
+/// The length takes eight bytes (not in the old form).
+const LONG: u8 = 2;
+/// The frame is a command (not in the old form).
+pub(crate) const COMMAND: u8 = 4;
+
+/// A body above this size is sent from its own memory, not copied into the batch.
+const COPY_MAX: usize = 4 * 1024;
+/// What a batch keeps of its memory when it is idle.
+const IDLE_CAPACITY: usize = 8 * 1024;
+/// How much space for a body is handed out at least, and from how much on that is worth it: what
+/// is shorter comes faster through the ordinary buffer, along with the frames behind it.
+const SPACE_MIN: usize = 64 * 1024;
+/// How much space for a body is handed out at most.
+const SPACE_MAX: usize = 1024 * 1024;
+
+/// The form of the frames on a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Framing {
+    /// ZMTP 1.0: length, flags, body; the length counts the flags.
+    V1,
+    /// ZMTP 2.0 and later: flags, length, body.
+    V2,
+}
+
+impl Framing {
+    /// The framing of a protocol version.
+    pub(crate) fn of(version: Version) -> Self {
+        match version {
+            Version::Unversioned | Version::V1 => Self::V1,
+            Version::V2 | Version::V3_0 | Version::V3_1 => Self::V2,
+        }
+    }
+}
+
+/// How large a frame may be, and what is wrong with one that is larger.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) size: u64,
+    pub(crate) error: ProtocolError,
+}
+
+/// A frame that has arrived.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// The body, and whether more frames follow.
+    pub(crate) msg: Msg,
+    pub(crate) is_command: bool,
+}
+
+/// What stands before a body.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    flags: u8,
+    size: usize,
+}
+
+impl Head {
+    /// The longest head.
+    const MAX: usize = 10;
+
+    /// The head at the front of `bytes` and how long it is; `None` if it is not complete.
+    fn parse(framing: Framing, bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let (flags, size, len) = match (framing, bytes) {
+            (Framing::V2, &[flags, size, ..]) if flags & LONG == 0 => (flags, u64::from(size), 2),
+            (Framing::V2, &[flags, a, b, c, d, e, f, g, h, ..]) => {
+                (flags, u64::from_be_bytes([a, b, c, d, e, f, g, h]), 9)
+            }
+            (Framing::V1, &[0xFF, a, b, c, d, e, f, g, h, flags, ..]) => {
+                let size = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+                (flags & MORE, less_flags(size)?, 10)
+            }
+            (Framing::V1, &[size, flags, ..]) if size != 0xFF => {
+                (flags & MORE, less_flags(u64::from(size))?, 2)
+            }
+            (Framing::V1 | Framing::V2, _) => return Ok(None),
+        };
+        let size = checked_size(size)?;
+        Ok(Some((Self { flags, size }, len)))
+    }
+
+    fn frame(self, mut msg: Msg) -> Frame {
+        msg.set_more(self.flags & MORE != 0);
+        Frame {
+            msg,
+            is_command: self.flags & COMMAND != 0,
+        }
+    }
+}
+
+/// A length of the old form without the flags byte that it counts.
+fn less_flags(size: u64) -> Result<u64, ProtocolError> {
+    size.checked_sub(1).ok_or(ProtocolError::MalformedMessage)
+}
+
+/// A length has 63 bits, and must be one that memory can have.
+fn checked_size(size: u64) -> Result<usize, ProtocolError> {
+    i64::try_from(size)
+        .ok()
+        .and_then(|size| usize::try_from(size).ok())
+        .ok_or(ProtocolError::MalformedMessage)
+}
+
+/// The first bytes of a head whose last byte has not arrived.
+#[derive(Debug, Default)]
+struct PartialHead {
+    bytes: [u8; Head::MAX],
+    len: usize,
+}
+
+impl PartialHead {
+    fn take(
+        &mut self,
+        framing: Framing,
+        input: &mut &[u8],
+    ) -> Result<Option<Head>, ProtocolError> {
+        if self.len == 0 {
+            if let Some((head, len)) = Head::parse(framing, input)? {
+                *input = &input[len..];
+                return Ok(Some(head));
+            }
+        }
+        while let Some((&byte, rest)) = input.split_first() {
+            *input = rest;
+            self.bytes[self.len] = byte;
+            self.len += 1;
+            if let Some((head, _)) = Head::parse(framing, &self.bytes[..self.len])? {
+                self.len = 0;
+                return Ok(Some(head));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A body whose last byte has not arrived. Invariant: `arrived <= bytes.len() <= head.size`, and
+/// `bytes` takes at most `2 * arrived + SPACE_MIN`.
+#[derive(Debug)]
+struct PartialBody {
+    head: Head,
+    /// What has arrived, and behind it zeros for what may be read next.
+    bytes: Vec<u8>,
+    arrived: usize,
+}
+
+impl PartialBody {
+    fn new(head: Head) -> Self {
+        Self {
+            head,
+            bytes: Vec::new(),
+            arrived: 0,
+        }
+    }
+
+    fn missing(&self) -> usize {
+        self.head.size - self.arrived
+    }
+
+    /// Makes room for `more` bytes, or as many as there are already, but not for more than are
+    /// missing.
+    fn reserve(&mut self, more: usize) {
+        let room = more.max(self.arrived).min(self.missing());
+        self.bytes.truncate(self.arrived);
+        self.bytes.reserve_exact(room);
+    }
+
+    fn take(&mut self, input: &mut &[u8]) {
+        let (taken, rest) = input.split_at(self.missing().min(input.len()));
+        *input = rest;
+        self.bytes.truncate(self.arrived);
+        if self.bytes.capacity() - self.arrived < taken.len() {
+            self.reserve(taken.len());
+        }
+        self.bytes.extend_from_slice(taken);
+        self.arrived += taken.len();
+    }
+
+    fn space(&mut self) -> &mut [u8] {
+        if self.bytes.capacity() - self.arrived < SPACE_MIN {
+            self.reserve(SPACE_MIN);
+        }
+        let room = self.bytes.capacity().min(self.head.size) - self.arrived;
+        let end = self.arrived + room.min(SPACE_MAX);
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        &mut self.bytes[self.arrived..]
+    }
+
+    fn finish(mut self) -> Frame {
+        self.bytes.truncate(self.arrived);
+        self.head.frame(self.bytes.into())
+    }
+}
+
+#[derive(Debug)]
+enum Reading {
+    Head(PartialHead),
+    Body(PartialBody),
+}
+
+/// Makes frames of the bytes of a stream.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    framing: Framing,
+    limit: Limit,
+    reading: Reading,
+}
+
+impl Decoder {
+    pub(crate) fn new(framing: Framing, limit: Limit) -> Self {
+        Self {
+            framing,
+            limit,
+            reading: Reading::Head(PartialHead::default()),
+        }
+    }
+
+    /// Takes one frame from the front of `input`; `None` if all of it was taken and more is
+    /// needed.
+    pub(crate) fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ProtocolError> {
+        match &mut self.reading {
+            Reading::Head(partial) => match partial.take(self.framing, input)? {
+                Some(head) => self.start_body(head, input),
+                None => Ok(None),
+            },
+            Reading::Body(body) => {
+                body.take(input);
+                Ok(self.finish_body())
+            }
+        }
+    }
+
+    /// Where to read the next bytes to, if the body on its way is large and much is missing.
+    pub(crate) fn body_space(&mut self) -> Option<&mut [u8]> {
+        match &mut self.reading {
+            Reading::Body(body) if body.missing() >= SPACE_MIN => Some(body.space()),
+            Reading::Body(_) | Reading::Head(_) => None,
+        }
+    }
+
+    /// The first `n` bytes of [`Decoder::body_space`] have arrived.
+    pub(crate) fn handle_body(&mut self, n: usize) {
+        match &mut self.reading {
+            Reading::Body(body) => body.arrived = body.bytes.len().min(body.arrived + n),
+            Reading::Head(_) => debug_assert_eq!(n, 0, "there was no space to read to"),
+        }
+    }
+
+    /// A body that is all there is copied once; of any other, what is there.
+    fn start_body(
+        &mut self,
+        head: Head,
+        input: &mut &[u8],
+    ) -> Result<Option<Frame>, ProtocolError> {
+        if head.size as u64 > self.limit.size {
+            return Err(self.limit.error);
+        }
+        if let Some((body, rest)) = input.split_at_checked(head.size) {
+            *input = rest;
+            return Ok(Some(head.frame(Msg::copied(body))));
+        }
+        let mut body = PartialBody::new(head);
+        body.take(input);
+        self.reading = Reading::Body(body);
+        Ok(None)
+    }
+
+    fn finish_body(&mut self) -> Option<Frame> {
+        match mem::replace(&mut self.reading, Reading::Head(PartialHead::default())) {
+            Reading::Body(body) if body.missing() == 0 => Some(body.finish()),
+            unfinished @ (Reading::Body(_) | Reading::Head(_)) => {
+                self.reading = unfinished;
+                None
+            }
+        }
+    }
+}
+
+/// A large body in a [`Batch`].
+#[derive(Debug)]
+struct LargeBody {
+    msg: Msg,
+    /// Where it stands: in front of this byte of the batch.
+    at: usize,
+}
+
+/// What is to be sent: one run of bytes with heads and small bodies, and between them the large
+/// bodies in their own memory.
+///
+/// Invariant: `sent <= at <= bytes.len()` for each large body, in rising order; `body_sent` is
+/// less than the first one's length, and 0 if there is none.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    bytes: Vec<u8>,
+    bodies: VecDeque<LargeBody>,
+    /// How many of `bytes` are sent.
+    sent: usize,
+    /// How many bytes of the first large body are sent.
+    body_sent: usize,
+    /// How many bytes of large bodies are not sent.
+    bodies_pending: usize,
+}
+
+impl Batch {
+    /// Adds a frame: `prefix` and then `body` are what it carries.
+    pub(crate) fn push(&mut self, framing: Framing, flags: u8, prefix: &[u8], body: Msg) {
+        self.push_head(framing, flags, prefix.len() + body.len());
+        self.bytes.extend_from_slice(prefix);
+        if body.len() <= COPY_MAX {
+            self.bytes.extend_from_slice(&body);
+        } else {
+            self.bodies_pending += body.len();
+            let at = self.bytes.len();
+            self.bodies.push_back(LargeBody { msg: body, at });
+        }
+    }
+
+    /// The batch for writing bytes that are not frames to its end.
+    pub(crate) fn raw(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// How many bytes are not sent.
+    pub(crate) fn pending(&self) -> usize {
+        self.bytes.len() - self.sent + self.bodies_pending
+    }
+
+    /// Shows the bytes to be sent; returns how many of the slices were filled in.
+    pub(crate) fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let parts = slices.iter_mut().zip(self.parts());
+        parts.map(|(slice, part)| *slice = IoSlice::new(part)).count()
+    }
+
+    /// The first `n` bytes of what was shown have been sent.
+    pub(crate) fn handle_sent(&mut self, n: usize) {
+        debug_assert!(n <= self.pending(), "more was sent than there is");
+        let mut n = n.min(self.pending());
+        while n > 0 {
+            n -= self.advance_bytes(n);
+            n -= self.advance_body(n);
+        }
+        self.forget_sent();
+    }
+
+    /// Gives back what an idle batch does not need.
+    pub(crate) fn shrink(&mut self) {
+        if self.pending() == 0 {
+            self.bytes.shrink_to(IDLE_CAPACITY);
+            self.bodies.shrink_to(0);
+        }
+    }
+
+    fn push_head(&mut self, framing: Framing, flags: u8, size: usize) {
+        match (framing, u8::try_from(size)) {
+            (Framing::V2, Ok(size)) => self.bytes.extend_from_slice(&[flags, size]),
+            (Framing::V2, Err(_)) => {
+                self.bytes.push(flags | LONG);
+                self.bytes.extend_from_slice(&(size as u64).to_be_bytes());
+            }
+            (Framing::V1, Ok(size @ ..=253)) => {
+                self.bytes.extend_from_slice(&[size + 1, flags]);
+            }
+            (Framing::V1, Ok(_) | Err(_)) => {
+                self.bytes.push(0xFF);
+                self.bytes.extend_from_slice(&(size as u64 + 1).to_be_bytes());
+                self.bytes.push(flags);
+            }
+        }
+    }
+
+    /// All that is to be sent, in order, as slices that are not empty.
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = self.sent;
+        let mut body_from = self.body_sent;
+        let last = self.bodies.back().map_or(self.sent, |body| body.at);
+        self.bodies
+            .iter()
+            .flat_map(move |body| {
+                let before = &self.bytes[mem::replace(&mut from, body.at)..body.at];
+                [before, &body.msg[mem::take(&mut body_from)..]]
+            })
+            .chain([&self.bytes[last..]])
+            .filter(|part| !part.is_empty())
+    }
+
+    /// Moves over at most `n` bytes in front of the first large body; returns over how many.
+    fn advance_bytes(&mut self, n: usize) -> usize {
+        let end = self.bodies.front().map_or(self.bytes.len(), |body| body.at);
+        let step = n.min(end - self.sent);
+        self.sent += step;
+        step
+    }
+
+    /// Moves over at most `n` bytes of the first large body, and drops it at its end.
+    fn advance_body(&mut self, n: usize) -> usize {
+        let len = self.bodies.front().map_or(0, |body| body.msg.len());
+        let step = n.min(len - self.body_sent);
+        self.body_sent += step;
+        self.bodies_pending -= step;
+        if self.body_sent == len {
+            self.bodies.pop_front();
+            self.body_sent = 0;
+        }
+        step
+    }
+
+    /// Takes what is sent out of `bytes`, once that is more than is left to be moved.
+    fn forget_sent(&mut self) {
+        if self.sent * 2 <= self.bytes.len() {
+            return;
+        }
+        self.bytes.drain(..self.sent);
+        for body in &mut self.bodies {
+            body.at -= self.sent;
+        }
+        self.sent = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests;
