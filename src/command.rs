@@ -80,7 +80,11 @@ pub(crate) enum LinkSpec {
     /// Connect to this endpoint, again and again.
     Connect(Endpoint),
     /// Use this accepted connection; the texts are the local and the peer's endpoint.
-    Accepted { socket: Socket, local: String, peer: String },
+    Accepted {
+        socket: Socket,
+        local: String,
+        peer: String,
+    },
 }
 
 /// A listener to be run on a socket that listens already.
@@ -113,12 +117,17 @@ pub(crate) struct IoHandle {
 
 impl IoHandle {
     pub(crate) fn new() -> Self {
-        Self { mailbox: Arc::new(Mailbox::new()), load: Arc::default() }
+        Self {
+            mailbox: Arc::new(Mailbox::new()),
+            load: Arc::default(),
+        }
     }
 
     /// The least loaded of the threads that `affinity` allows (bit n: thread n; 0: all).
     pub(crate) fn choose(handles: &[Self], affinity: u64) -> Option<usize> {
-        let allowed = |thread: &usize| affinity == 0 || affinity.checked_shr(*thread as u32).unwrap_or(0) & 1 == 1;
+        let allowed = |thread: &usize| {
+            affinity == 0 || affinity.checked_shr(*thread as u32).unwrap_or(0) & 1 == 1
+        };
         (0..handles.len())
             .filter(allowed)
             .min_by_key(|&thread| handles[thread].load.load(Ordering::Relaxed))

@@ -58,7 +58,13 @@ impl Registry {
         if names.bound.contains_key(name) {
             return Err(Error::AddrInUse);
         }
-        names.bound.insert(name.to_owned(), Bound { mailbox: mailbox.clone(), endpoint });
+        names.bound.insert(
+            name.to_owned(),
+            Bound {
+                mailbox: mailbox.clone(),
+                endpoint,
+            },
+        );
         names.purge(now);
         let pending = names.pending.remove(name).unwrap_or_default();
         drop(names);
@@ -79,8 +85,16 @@ impl Registry {
             }
             None => {
                 names.purge(now);
-                let pending = Pending { end, owner: owner.clone(), expires: None };
-                names.pending.entry(name.to_owned()).or_default().push(pending);
+                let pending = Pending {
+                    end,
+                    owner: owner.clone(),
+                    expires: None,
+                };
+                names
+                    .pending
+                    .entry(name.to_owned())
+                    .or_default()
+                    .push(pending);
             }
         }
     }
@@ -97,7 +111,9 @@ impl Registry {
     /// be had until `expires` (`None`: as long as the context lives).
     pub(crate) fn forget(&self, mailbox: &SocketMailbox, now: Instant, expires: Option<Instant>) {
         let mut names = self.0.lock();
-        names.bound.retain(|_, bound| !Arc::ptr_eq(&bound.mailbox, mailbox));
+        names
+            .bound
+            .retain(|_, bound| !Arc::ptr_eq(&bound.mailbox, mailbox));
         for pending in names.pending.values_mut().flatten() {
             if Arc::ptr_eq(&pending.owner, mailbox) {
                 pending.expires = expires;

@@ -12,7 +12,10 @@ mod options;
 mod monitor;
 
 // Layer 1: between threads.
-#[allow(unsafe_code, reason = "the slots of the queue: invariants Y1 to Y5 in its header")]
+#[allow(
+    unsafe_code,
+    reason = "the slots of the queue: invariants Y1 to Y5 in its header"
+)]
 mod ypipe;
 mod signaler;
 mod mailbox;
@@ -31,10 +34,25 @@ mod pattern;
 mod command;
 mod inproc;
 
+mod census;
+
 // Layer 5: I/O.
 mod io;
 
+// Layer 6: owners.
+mod socket_base;
+mod reaper;
+mod ctx;
+
+// Layer 7: the API.
+mod socket;
+mod poll;
+
+pub use crate::census::OpenSocket;
+pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result, SendError};
 pub use crate::monitor::{Event, EventKind, Monitor, Reason};
 pub use crate::msg::{Metadata, Msg};
 pub use crate::options::{ReconnectStop, SocketType};
+pub use crate::poll::{POLLIN, POLLOUT};
+pub use crate::socket::{DONTWAIT, Multipart, SNDMORE, Socket};

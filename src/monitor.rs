@@ -175,7 +175,10 @@ impl EventSink {
     pub(crate) fn monitor(&self) -> Monitor {
         let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
         let dropped = Arc::<AtomicU64>::default();
-        self.replace(Some(Outlet { sender, dropped: dropped.clone() }));
+        self.replace(Some(Outlet {
+            sender,
+            dropped: dropped.clone(),
+        }));
         Monitor { receiver, dropped }
     }
 
@@ -205,7 +208,12 @@ impl EventSink {
 
 impl Event {
     pub(crate) fn new(kind: EventKind, local: &str, remote: &str) -> Self {
-        Self { kind, local: local.to_owned(), remote: remote.to_owned(), peer: None }
+        Self {
+            kind,
+            local: local.to_owned(),
+            remote: remote.to_owned(),
+            peer: None,
+        }
     }
 
     pub(crate) fn with_peer(mut self, peer: Option<Arc<Metadata>>) -> Self {
@@ -238,7 +246,11 @@ impl fmt::Display for Event {
     /// One line for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use EventKind as K;
-        let endpoint = if self.remote.is_empty() { &self.local } else { &self.remote };
+        let endpoint = if self.remote.is_empty() {
+            &self.local
+        } else {
+            &self.remote
+        };
         match &self.kind {
             K::Connected { .. } => write!(f, "{endpoint}: connected"),
             K::ConnectDelayed => write!(f, "{endpoint}: connecting"),
@@ -248,11 +260,19 @@ impl fmt::Display for Event {
             K::ConnectStopped { reason } => write!(f, "{endpoint}: given up: {reason}"),
             K::Listening { .. } => write!(f, "{endpoint}: listening"),
             K::BindFailed { errno } => {
-                write!(f, "{endpoint}: cannot bind: {}", io::Error::from_raw_os_error(*errno))
+                write!(
+                    f,
+                    "{endpoint}: cannot bind: {}",
+                    io::Error::from_raw_os_error(*errno)
+                )
             }
             K::Accepted { .. } => write!(f, "{endpoint}: accepted at {}", self.local),
             K::AcceptFailed { errno } => {
-                write!(f, "{endpoint}: cannot accept: {}", io::Error::from_raw_os_error(*errno))
+                write!(
+                    f,
+                    "{endpoint}: cannot accept: {}",
+                    io::Error::from_raw_os_error(*errno)
+                )
             }
             K::Closed { .. } => write!(f, "{endpoint}: closed"),
             K::Disconnected { reason, .. } => write!(f, "{endpoint}: disconnected: {reason}"),
@@ -346,7 +366,10 @@ mod tests {
         let sink = EventSink::default();
         let (old, new) = (sink.monitor(), sink.monitor());
         sink.emit(event());
-        assert!(matches!(old.recv().map(|e| e.kind), Some(EventKind::MonitorStopped)));
+        assert!(matches!(
+            old.recv().map(|e| e.kind),
+            Some(EventKind::MonitorStopped)
+        ));
         assert!(old.recv().is_none());
         sink.stop();
         assert_eq!(new.iter().count(), 2);

@@ -246,6 +246,9 @@ pub(crate) struct Options {
     pub affinity: u64,
     /// `None` waits for ever.
     pub linger: Option<Duration>,
+    /// How long calls wait; `None` is for ever.
+    pub send_timeout: Option<Duration>,
+    pub recv_timeout: Option<Duration>,
     pub reconnect: Reconnect,
     pub connect_timeout: Option<Duration>,
     pub handshake_interval: Option<Duration>,
@@ -291,6 +294,8 @@ impl Options {
             } else {
                 Self::DEFAULT_LINGER
             }),
+            send_timeout: None,
+            recv_timeout: None,
             reconnect: Reconnect {
                 interval: Some(Duration::from_millis(100)),
                 max: Duration::ZERO,

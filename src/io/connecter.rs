@@ -15,7 +15,11 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(reconnect: &Reconnect) -> Self {
-        Self { first: reconnect.interval, max: reconnect.max, last: Duration::ZERO }
+        Self {
+            first: reconnect.interval,
+            max: reconnect.max,
+            last: Duration::ZERO,
+        }
     }
 
     /// The next wait; `None` if there is to be no further attempt. `random` is in `0.0..1.0`.
@@ -27,7 +31,11 @@ impl Backoff {
         if self.max <= first {
             return Some(first + first.mul_f64(random));
         }
-        let doubled = if self.last.is_zero() { first } else { self.last.saturating_mul(2) };
+        let doubled = if self.last.is_zero() {
+            first
+        } else {
+            self.last.saturating_mul(2)
+        };
         self.last = doubled.min(self.max);
         Some(self.last)
     }

@@ -30,7 +30,11 @@ pub(crate) struct Input {
 
 impl Input {
     pub(crate) fn new() -> Self {
-        Self { buffer: vec![0; READ_SIZE].into(), start: 0, end: 0 }
+        Self {
+            buffer: vec![0; READ_SIZE].into(),
+            start: 0,
+            end: 0,
+        }
     }
 
     fn clear(&mut self) {
@@ -65,7 +69,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: Stream, engine: Box<dyn Engine>, local: String, remote: String) -> Self {
+    pub(crate) fn new(
+        stream: Stream,
+        engine: Box<dyn Engine>,
+        local: String,
+        remote: String,
+    ) -> Self {
         Self {
             stream,
             engine,
@@ -167,7 +176,8 @@ impl Connection {
 
     /// Ends a round because messages have nowhere to go; what was read is kept.
     pub(crate) fn pause(&mut self, input: &mut Input, now: Instant) {
-        self.stash.extend_from_slice(&input.buffer[input.start..input.end]);
+        self.stash
+            .extend_from_slice(&input.buffer[input.start..input.end]);
         input.clear();
         self.paused = true;
         self.engine.set_paused(true, now);
@@ -193,7 +203,7 @@ impl Connection {
     /// # Errors
     /// The connection has ended.
     pub(crate) fn transmit(&mut self) -> Result<bool, Reason> {
-        let mut slices = [const { IoSlice::new(&[]) }; SLICES];
+        let mut slices = [IoSlice::new(&[]); SLICES];
         let count = self.engine.poll_transmit(&mut slices);
         if count == 0 {
             return Ok(true);

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use mio::Interest;
 
-use crate::command::{ChildId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd};
+use crate::command::{
+    ChildId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd,
+};
 use crate::io::poller;
 use crate::io::session_base::{IoContext, Turn};
 use crate::io::transport::{Accepted, Acceptor};
@@ -29,21 +31,42 @@ pub(crate) struct Listener {
     acceptor: Option<Acceptor>,
     threads: Arc<[IoHandle]>,
     resting: Option<Instant>,
-    /// The ipc file goes after the descriptor.
+    /// The ipc file, to be removed.
     guard: Option<Box<dyn std::fmt::Debug + Send + Sync>>,
 }
 
 impl Listener {
-    pub(crate) fn new(spec: ListenSpec, me: ChildId, threads: Arc<[IoHandle]>, cx: &IoContext) -> Self {
-        let ListenSpec { parent, socket, endpoint, guard } = spec;
+    pub(crate) fn new(
+        spec: ListenSpec,
+        me: ChildId,
+        threads: Arc<[IoHandle]>,
+        cx: &IoContext,
+    ) -> Self {
+        let ListenSpec {
+            parent,
+            socket,
+            endpoint,
+            guard,
+        } = spec;
         parent.mailbox.post(SocketCmd::ChildUp(parent.endpoint, me));
         let acceptor = Acceptor::new(socket).and_then(|mut acceptor| {
-            cx.registry.register(&mut acceptor, poller::token(me.key), Interest::READABLE)?;
+            cx.registry
+                .register(&mut acceptor, poller::token(me.key), Interest::READABLE)?;
             Ok(acceptor)
         });
-        let failed = acceptor.as_ref().err().map(|error| error.raw_os_error().unwrap_or_default());
-        let listener =
-            Self { parent, me, endpoint, acceptor: acceptor.ok(), threads, resting: None, guard };
+        let failed = acceptor
+            .as_ref()
+            .err()
+            .map(|error| error.raw_os_error().unwrap_or_default());
+        let listener = Self {
+            parent,
+            me,
+            endpoint,
+            acceptor: acceptor.ok(),
+            threads,
+            resting: None,
+            guard,
+        };
         if let Some(errno) = failed {
             listener.emit(EventKind::BindFailed { errno }, "");
         }
@@ -52,7 +75,9 @@ impl Listener {
 
     /// Accepts what there is.
     pub(crate) fn turn(&mut self, cx: &IoContext) -> Turn {
-        let Some(acceptor) = &self.acceptor else { return Turn::Gone };
+        let Some(acceptor) = &self.acceptor else {
+            return Turn::Gone;
+        };
         if self.resting.is_some_and(|until| until > cx.now) {
             return Turn::Idle;
         }
@@ -61,7 +86,12 @@ impl Listener {
             match acceptor.accept(&self.parent.options) {
                 Accepted::Connection(socket, peer) => self.launch(socket, peer),
                 Accepted::Refused(peer) => {
-                    self.emit(EventKind::AcceptFailed { errno: nix::libc::EACCES }, &peer);
+                    self.emit(
+                        EventKind::AcceptFailed {
+                            errno: nix::libc::EACCES,
+                        },
+                        &peer,
+                    );
                 }
                 Accepted::Empty => return Turn::Idle,
                 Accepted::Retry => {}
@@ -79,9 +109,19 @@ impl Listener {
     fn launch(&self, socket: socket2::Socket, peer: String) {
         let affinity = self.parent.options.affinity;
         let thread = IoHandle::choose(&self.threads, affinity).unwrap_or(self.me.thread);
-        let link = LinkSpec::Accepted { socket, local: self.endpoint.clone(), peer };
-        let spec = SessionSpec { parent: self.parent.clone(), link, pipe: None };
-        self.threads[thread].mailbox.post(IoCmd::Launch(Box::new(spec)));
+        let link = LinkSpec::Accepted {
+            socket,
+            local: self.endpoint.clone(),
+            peer,
+        };
+        let spec = SessionSpec {
+            parent: self.parent.clone(),
+            link,
+            pipe: None,
+        };
+        self.threads[thread]
+            .mailbox
+            .post(IoCmd::Launch(Box::new(spec)));
     }
 
     /// When [`Listener::turn`] is to be called although nothing happened.
@@ -90,19 +130,24 @@ impl Listener {
     }
 
     fn emit(&self, kind: EventKind, peer: &str) {
-        self.parent.events.emit(Event::new(kind, &self.endpoint, peer));
+        self.parent
+            .events
+            .emit(Event::new(kind, &self.endpoint, peer));
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        // The ipc file goes first: while the socket lives, no other file can be mistaken for it.
+        self.guard = None;
         if let Some(acceptor) = self.acceptor.take() {
             let fd = acceptor.fd();
             drop(acceptor);
             self.emit(EventKind::Closed { fd }, "");
         }
-        self.guard = None;
         // Last, so that whoever waits for it finds the address free.
-        self.parent.mailbox.post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
+        self.parent
+            .mailbox
+            .post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
     }
 }

@@ -57,7 +57,10 @@ impl Poller {
     /// # Errors
     /// What the system answers when it has no descriptors left.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { poll: Poll::new()?, events: Events::with_capacity(EVENTS) })
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(EVENTS),
+        })
     }
 
     pub(crate) fn registry(&self) -> io::Result<Registry> {
@@ -66,7 +69,10 @@ impl Poller {
 
     /// The signal that ends a wait.
     pub(crate) fn signal(&self) -> io::Result<Arc<dyn Signal>> {
-        Ok(Arc::new(PollSignal(mio::Waker::new(self.poll.registry(), WAKER)?)))
+        Ok(Arc::new(PollSignal(mio::Waker::new(
+            self.poll.registry(),
+            WAKER,
+        )?)))
     }
 
     /// Waits for events, the signal, or the timeout (`None`: no timeout).
@@ -81,14 +87,17 @@ impl Poller {
 
     /// What the last wait brought.
     pub(crate) fn events(&self) -> impl Iterator<Item = (Key, Readiness)> + '_ {
-        self.events.iter().filter(|event| event.token() != WAKER).map(|event| {
-            let hangup = event.is_read_closed() || event.is_write_closed() || event.is_error();
-            let readiness = Readiness {
-                readable: event.is_readable() || hangup,
-                writable: event.is_writable() || hangup,
-                hangup,
-            };
-            (Key::from_bits(event.token().0), readiness)
-        })
+        self.events
+            .iter()
+            .filter(|event| event.token() != WAKER)
+            .map(|event| {
+                let hangup = event.is_read_closed() || event.is_write_closed() || event.is_error();
+                let readiness = Readiness {
+                    readable: event.is_readable() || hangup,
+                    writable: event.is_writable() || hangup,
+                    hangup,
+                };
+                (Key::from_bits(event.token().0), readiness)
+            })
     }
 }

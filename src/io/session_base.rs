@@ -29,7 +29,7 @@ use crate::options::Options;
 use crate::pipe::{self, PipeEnd, PipeEvent};
 use crate::raw::RawEngine;
 use crate::ypipe::Pop;
-use crate::zmtp::StreamEngine;
+use crate::zmtp::{EngineSpec, StreamEngine};
 
 /// How often a session reads or writes before others get their turn.
 const READS_PER_TURN: u32 = 8;
@@ -68,17 +68,28 @@ enum Link {
     Waiting(Instant),
     /// The host's name is being looked up.
     Resolving,
-    Connecting { stream: Stream, remote: String, deadline: Option<Instant> },
+    Connecting {
+        stream: Stream,
+        remote: String,
+        deadline: Option<Instant>,
+    },
     Up(Box<Connection>),
     /// All is said; the peer is to close as well.
-    Farewell { stream: Stream, deadline: Instant },
+    Farewell {
+        stream: Stream,
+        deadline: Instant,
+    },
     Gone,
 }
 
 /// Where connections come from.
 #[derive(Debug)]
 enum Role {
-    Dialer { endpoint: Endpoint, backoff: Backoff, addresses: VecDeque<SocketAddr> },
+    Dialer {
+        endpoint: Endpoint,
+        backoff: Backoff,
+        addresses: VecDeque<SocketAddr>,
+    },
     Acceptor,
 }
 
@@ -99,7 +110,11 @@ pub(crate) struct SessionBase {
 impl SessionBase {
     /// Takes up its work; the first turn comes by [`SessionBase::start`].
     pub(crate) fn new(spec: SessionSpec, me: ChildId, cx: &IoContext) -> (Self, Start) {
-        let SessionSpec { parent, link, mut pipe } = spec;
+        let SessionSpec {
+            parent,
+            link,
+            mut pipe,
+        } = spec;
         if let Some(pipe) = &mut pipe {
             pipe.attach(cx.mailbox.clone(), me.key);
         }
@@ -107,14 +122,37 @@ impl SessionBase {
         let (role, start) = match link {
             LinkSpec::Connect(endpoint) => {
                 let backoff = Backoff::new(&parent.options.reconnect);
-                (Role::Dialer { endpoint, backoff, addresses: VecDeque::new() }, Start::Dial)
+                (
+                    Role::Dialer {
+                        endpoint,
+                        backoff,
+                        addresses: VecDeque::new(),
+                    },
+                    Start::Dial,
+                )
             }
-            LinkSpec::Accepted { socket, local, peer } => {
-                (Role::Acceptor, Start::Accepted { socket, local, peer })
-            }
+            LinkSpec::Accepted {
+                socket,
+                local,
+                peer,
+            } => (
+                Role::Acceptor,
+                Start::Accepted {
+                    socket,
+                    local,
+                    peer,
+                },
+            ),
         };
-        let session =
-            Self { parent, me, role, link: Link::Gone, pipe, mid_message: false, closing: None };
+        let session = Self {
+            parent,
+            me,
+            role,
+            link: Link::Gone,
+            pipe,
+            mid_message: false,
+            closing: None,
+        };
         (session, start)
     }
 
@@ -125,7 +163,11 @@ impl SessionBase {
         }
         match start {
             Start::Dial => self.dial(cx),
-            Start::Accepted { socket, local, peer } => match Stream::new(socket) {
+            Start::Accepted {
+                socket,
+                local,
+                peer,
+            } => match Stream::new(socket) {
                 Ok(stream) => {
                     self.emit(EventKind::Accepted { fd: stream.fd() }, &local, &peer, None);
                     self.on_stream(stream, local, peer, true, cx);
@@ -186,7 +228,10 @@ impl SessionBase {
     pub(crate) fn on_deadline(&mut self, cx: &mut IoContext) -> Turn {
         match &mut self.link {
             Link::Waiting(until) if *until <= cx.now => self.dial(cx),
-            Link::Connecting { deadline: Some(deadline), .. } if *deadline <= cx.now => {
+            Link::Connecting {
+                deadline: Some(deadline),
+                ..
+            } if *deadline <= cx.now => {
                 self.on_attempt_failed(Reason::ConnectTimeout, cx);
             }
             Link::Up(connection) => {
@@ -220,7 +265,10 @@ impl SessionBase {
     /// Moves what can be moved, and sees whether the session is over.
     pub(crate) fn turn(&mut self, cx: &mut IoContext) -> Turn {
         let mut turn = Turn::Idle;
-        match self.pump_in(cx).and_then(|input| Ok((input, self.pump_out()?))) {
+        match self
+            .pump_in(cx)
+            .and_then(|input| Ok((input, self.pump_out()?)))
+        {
             Ok((input, output)) if input == Turn::Again || output == Turn::Again => {
                 turn = Turn::Again;
             }
@@ -228,18 +276,29 @@ impl SessionBase {
             Err(reason) => self.on_lost(reason, cx),
         }
         self.finish(cx);
-        if matches!(self.link, Link::Gone) { Turn::Gone } else { turn }
+        if matches!(self.link, Link::Gone) {
+            Turn::Gone
+        } else {
+            turn
+        }
     }
 
     // ── moving messages ──────────────────────────────────────────────────────────────────────
 
     fn pump_in(&mut self, cx: &mut IoContext) -> Result<Turn, Reason> {
-        let Link::Up(connection) = &mut self.link else { return Ok(Turn::Idle) };
+        let Link::Up(connection) = &mut self.link else {
+            return Ok(Turn::Idle);
+        };
         connection.resume(&mut cx.input, cx.now);
         let mut reads = READS_PER_TURN;
         loop {
-            let room = self.pipe.as_mut().is_none_or(|pipe| pipe.is_peer_gone() || pipe.can_write());
-            let Link::Up(connection) = &mut self.link else { break };
+            let room = self
+                .pipe
+                .as_mut()
+                .is_none_or(|pipe| pipe.is_peer_gone() || pipe.can_write());
+            let Link::Up(connection) = &mut self.link else {
+                break;
+            };
             if !room {
                 connection.pause(&mut cx.input, cx.now);
                 break;
@@ -271,7 +330,9 @@ impl SessionBase {
     }
 
     fn pump_out(&mut self) -> Result<Turn, Reason> {
-        let Link::Up(connection) = &mut self.link else { return Ok(Turn::Idle) };
+        let Link::Up(connection) = &mut self.link else {
+            return Ok(Turn::Idle);
+        };
         for _ in 0..WRITES_PER_TURN {
             let emptied = match &mut self.pipe {
                 Some(pipe) => fill(connection, pipe, &mut self.mid_message),
@@ -294,7 +355,9 @@ impl SessionBase {
 
     fn dial(&mut self, cx: &mut IoContext) {
         self.link = Link::Gone;
-        let Role::Dialer { endpoint, .. } = &self.role else { return };
+        let Role::Dialer { endpoint, .. } = &self.role else {
+            return;
+        };
         match endpoint {
             Endpoint::Tcp(address) => {
                 let target = address.target.clone();
@@ -332,10 +395,17 @@ impl SessionBase {
 
     /// Connects to the next address of the host; with none left, `last` is why it failed.
     fn try_next_address(&mut self, last: Reason, cx: &mut IoContext) {
-        let Role::Dialer { endpoint: Endpoint::Tcp(tcp), addresses, .. } = &mut self.role else {
+        let Role::Dialer {
+            endpoint: Endpoint::Tcp(tcp),
+            addresses,
+            ..
+        } = &mut self.role
+        else {
             return self.retry(last, cx);
         };
-        let Some(address) = addresses.pop_front() else { return self.retry(last, cx) };
+        let Some(address) = addresses.pop_front() else {
+            return self.retry(last, cx);
+        };
         match source_of(tcp, address) {
             Ok(source) => self.connect(Target::Tcp { address, source }, cx),
             Err(error) => self.try_next_address(Reason::of(&error), cx),
@@ -353,8 +423,16 @@ impl SessionBase {
                     return self.on_attempt_failed(Reason::of(&error), cx);
                 }
                 self.emit(EventKind::ConnectDelayed, "", &remote, None);
-                let deadline = self.parent.options.connect_timeout.map(|limit| cx.now + limit);
-                self.link = Link::Connecting { stream, remote, deadline };
+                let deadline = self
+                    .parent
+                    .options
+                    .connect_timeout
+                    .map(|limit| cx.now + limit);
+                self.link = Link::Connecting {
+                    stream,
+                    remote,
+                    deadline,
+                };
             }
             Err(error) => self.on_attempt_failed(Reason::of(&error), cx),
         }
@@ -380,7 +458,12 @@ impl SessionBase {
             return self.on_attempt_failed(Reason::System(nix::libc::ECONNREFUSED), cx);
         }
         let local = stream.local_endpoint();
-        self.emit(EventKind::Connected { fd: stream.fd() }, &local, &remote, None);
+        self.emit(
+            EventKind::Connected { fd: stream.fd() },
+            &local,
+            &remote,
+            None,
+        );
         self.on_stream(stream, local, remote, !known, cx);
     }
 
@@ -403,7 +486,12 @@ impl SessionBase {
             Some(interval) => {
                 self.link = Link::Waiting(cx.now + interval);
                 let remote = self.endpoint_text();
-                self.emit(EventKind::ConnectRetried { interval, reason }, "", &remote, None);
+                self.emit(
+                    EventKind::ConnectRetried { interval, reason },
+                    "",
+                    &remote,
+                    None,
+                );
             }
             None => self.stop(reason),
         }
@@ -438,7 +526,8 @@ impl SessionBase {
 
     fn register(&self, stream: &mut Stream, cx: &IoContext) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        cx.registry.register(stream, poller::token(self.me.key), interest)
+        cx.registry
+            .register(stream, poller::token(self.me.key), interest)
     }
 
     /// The handshake is done.
@@ -466,20 +555,29 @@ impl SessionBase {
         ours.attach(cx.mailbox.clone(), self.me.key);
         ours.write_uncounted(Msg::peer(peer));
         ours.flush();
-        self.parent.mailbox.post(SocketCmd::Bind(Box::new(theirs), self.parent.endpoint));
+        self.parent
+            .mailbox
+            .post(SocketCmd::Bind(Box::new(theirs), self.parent.endpoint));
         self.pipe = Some(ours);
     }
 
     /// The connection is gone.
     fn on_lost(&mut self, reason: Reason, cx: &mut IoContext) {
-        let Link::Up(connection) = std::mem::replace(&mut self.link, Link::Gone) else { return };
+        let Link::Up(connection) = std::mem::replace(&mut self.link, Link::Gone) else {
+            return;
+        };
         let ready = connection.peer.is_some();
         let (local, remote, fd) = (&connection.local, &connection.remote, connection.fd());
         if !ready {
-            let kind = EventKind::HandshakeFailed { reason: reason.clone() };
+            let kind = EventKind::HandshakeFailed {
+                reason: reason.clone(),
+            };
             self.emit(kind, local, remote, None);
         }
-        let kind = EventKind::Disconnected { fd, reason: reason.clone() };
+        let kind = EventKind::Disconnected {
+            fd,
+            reason: reason.clone(),
+        };
         self.emit(kind, local, remote, connection.peer.clone());
         drop(connection);
         self.reset_pipe(ready);
@@ -545,7 +643,10 @@ impl SessionBase {
             | Link::Farewell { .. }
             | Link::Gone => true,
         };
-        sent && self.pipe.as_mut().is_none_or(|pipe| !matches!(pipe.peek(), Pop::Item(_)))
+        sent && self
+            .pipe
+            .as_mut()
+            .is_none_or(|pipe| !matches!(pipe.peek(), Pop::Item(_)))
     }
 
     /// Lets the peer read the last bytes, if it ever was one.
@@ -556,7 +657,10 @@ impl SessionBase {
                 if stream.shutdown_write().is_err() || discard(&mut stream, &mut cx.input) {
                     return Link::Gone;
                 }
-                Link::Farewell { stream, deadline: cx.now + FAREWELL }
+                Link::Farewell {
+                    stream,
+                    deadline: cx.now + FAREWELL,
+                }
             }
             Link::Up(_)
             | Link::Waiting(_)
@@ -569,8 +673,16 @@ impl SessionBase {
 
     fn report_closed(&self) {
         if let Link::Up(connection) = &self.link {
-            let kind = EventKind::Disconnected { fd: connection.fd(), reason: Reason::LocalClosed };
-            self.emit(kind, &connection.local, &connection.remote, connection.peer.clone());
+            let kind = EventKind::Disconnected {
+                fd: connection.fd(),
+                reason: Reason::LocalClosed,
+            };
+            self.emit(
+                kind,
+                &connection.local,
+                &connection.remote,
+                connection.peer.clone(),
+            );
         }
     }
 
@@ -582,13 +694,17 @@ impl SessionBase {
     }
 
     fn emit(&self, kind: EventKind, local: &str, remote: &str, peer: Option<Arc<Metadata>>) {
-        self.parent.events.emit(monitor::Event::new(kind, local, remote).with_peer(peer));
+        self.parent
+            .events
+            .emit(monitor::Event::new(kind, local, remote).with_peer(peer));
     }
 }
 
 impl Drop for SessionBase {
     fn drop(&mut self) {
-        self.parent.mailbox.post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
+        self.parent
+            .mailbox
+            .post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
     }
 }
 
@@ -596,7 +712,11 @@ impl Drop for SessionBase {
 #[derive(Debug)]
 pub(crate) enum Start {
     Dial,
-    Accepted { socket: socket2::Socket, local: String, peer: String },
+    Accepted {
+        socket: socket2::Socket,
+        local: String,
+        peer: String,
+    },
 }
 
 /// Takes messages from the pipe until it is empty (true) or the batch is full.
@@ -617,11 +737,18 @@ fn engine(options: &Options, peer_address: Option<String>, now: Instant) -> Box<
     if options.raw {
         return Box::new(RawEngine::new(options, peer_address));
     }
-    Box::new(StreamEngine::new(options, peer_address, now))
+    Box::new(StreamEngine::new(EngineSpec {
+        options,
+        peer_address,
+        now,
+    }))
 }
 
 fn source_of(tcp: &TcpAddress, address: SocketAddr) -> io::Result<Option<SocketAddr>> {
-    tcp.source.as_ref().map(|source| resolver::resolve_source(source, address)).transpose()
+    tcp.source
+        .as_ref()
+        .map(|source| resolver::resolve_source(source, address))
+        .transpose()
 }
 
 /// Reads and drops what the peer still sends; true if it has closed its side.

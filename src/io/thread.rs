@@ -58,8 +58,14 @@ impl IoCore {
         let mailbox = threads[thread].mailbox.clone();
         mailbox.retarget(&poller.signal()?);
         let registry = poller.registry()?;
-        let cx =
-            IoContext { thread, registry, mailbox, resolver, input: Input::new(), now: poller::now() };
+        let cx = IoContext {
+            thread,
+            registry,
+            mailbox,
+            resolver,
+            input: Input::new(),
+            now: poller::now(),
+        };
         Ok(Self {
             poller,
             tenants: Slab::new(),
@@ -134,14 +140,15 @@ impl IoCore {
                     Resident::Session(Box::new(session))
                 });
                 self.with_session(key, |session, cx| {
-                    start.take().map_or(Turn::Idle, |start| session.start(start, cx))
+                    start
+                        .take()
+                        .map_or(Turn::Idle, |start| session.start(start, cx))
                 });
             }
             IoCmd::Listen(spec) => {
                 let threads = self.threads.clone();
-                let key = self.settle_in(|me, cx| {
-                    Resident::Listener(Listener::new(*spec, me, threads, cx))
-                });
+                let key = self
+                    .settle_in(|me, cx| Resident::Listener(Listener::new(*spec, me, threads, cx)));
                 self.with_tenant(key, |resident, cx| match resident {
                     Resident::Listener(listener) => listener.turn(cx),
                     Resident::Session(_) => Turn::Idle,
@@ -168,10 +175,14 @@ impl IoCore {
     }
 
     fn settle_in(&mut self, make: impl FnOnce(ChildId, &IoContext) -> Resident) -> Key {
-        self.threads[self.cx.thread].load.fetch_add(1, Ordering::Relaxed);
+        self.threads[self.cx.thread]
+            .load
+            .fetch_add(1, Ordering::Relaxed);
         let (thread, cx) = (self.cx.thread, &self.cx);
-        self.tenants
-            .insert_with(|key| Tenant { resident: make(ChildId { thread, key }, cx), filed: None })
+        self.tenants.insert_with(|key| Tenant {
+            resident: make(ChildId { thread, key }, cx),
+            filed: None,
+        })
     }
 
     fn with_session(
@@ -187,7 +198,9 @@ impl IoCore {
 
     /// Lets a resident act, and files what it wants next. A stale key is nobody.
     fn with_tenant(&mut self, key: Key, act: impl FnOnce(&mut Resident, &mut IoContext) -> Turn) {
-        let Some(tenant) = self.tenants.get_mut(key) else { return };
+        let Some(tenant) = self.tenants.get_mut(key) else {
+            return;
+        };
         let turn = act(&mut tenant.resident, &mut self.cx);
         let wanted = match (&tenant.resident, turn) {
             (_, Turn::Gone) => None,
@@ -198,13 +211,16 @@ impl IoCore {
             if let Some(old) = std::mem::replace(&mut tenant.filed, wanted) {
                 self.deadlines.remove(&(old, key));
             }
-            self.deadlines.extend(wanted.map(|deadline| (deadline, key)));
+            self.deadlines
+                .extend(wanted.map(|deadline| (deadline, key)));
         }
         match turn {
             Turn::Idle => {}
             Turn::Again => self.again.push(key),
             Turn::Gone => {
-                self.threads[self.cx.thread].load.fetch_sub(1, Ordering::Relaxed);
+                self.threads[self.cx.thread]
+                    .load
+                    .fetch_sub(1, Ordering::Relaxed);
                 self.tenants.remove(key);
             }
         }

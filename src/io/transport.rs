@@ -17,7 +17,7 @@ mod system;
 
 use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -170,6 +170,14 @@ impl Stream {
         }
     }
 
+    /// The descriptor's number, for events.
+    pub(crate) fn fd(&self) -> i32 {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Ipc(stream) => stream.as_raw_fd(),
+        }
+    }
+
     /// Tells the peer that nothing more will come.
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         match self {
@@ -248,6 +256,14 @@ impl Acceptor {
         } else {
             Self::Tcp(fd.into())
         })
+    }
+
+    /// The descriptor's number, for events.
+    pub(crate) fn fd(&self) -> i32 {
+        match self {
+            Self::Tcp(listener) => listener.as_raw_fd(),
+            Self::Ipc(listener) => listener.as_raw_fd(),
+        }
     }
 
     /// Takes one waiting connection, sets its options, and asks the filters whether it may stay.

@@ -125,11 +125,7 @@ struct PartialHead {
 }
 
 impl PartialHead {
-    fn take(
-        &mut self,
-        framing: Framing,
-        input: &mut &[u8],
-    ) -> Result<Option<Head>, ProtocolError> {
+    fn take(&mut self, framing: Framing, input: &mut &[u8]) -> Result<Option<Head>, ProtocolError> {
         if self.len == 0 {
             if let Some((head, len)) = Head::parse(framing, input)? {
                 *input = &input[len..];
@@ -345,7 +341,9 @@ impl Batch {
     /// Shows the bytes to be sent; returns how many of the slices were filled in.
     pub(crate) fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let parts = slices.iter_mut().zip(self.parts());
-        parts.map(|(slice, part)| *slice = IoSlice::new(part)).count()
+        parts
+            .map(|(slice, part)| *slice = IoSlice::new(part))
+            .count()
     }
 
     /// The first `n` bytes of what was shown have been sent.
@@ -379,7 +377,8 @@ impl Batch {
             }
             (Framing::V1, Ok(_) | Err(_)) => {
                 self.bytes.push(0xFF);
-                self.bytes.extend_from_slice(&(size as u64 + 1).to_be_bytes());
+                self.bytes
+                    .extend_from_slice(&(size as u64 + 1).to_be_bytes());
                 self.bytes.push(flags);
             }
         }

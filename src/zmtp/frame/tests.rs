@@ -112,9 +112,13 @@ fn a_prefix_counts_for_the_choice_of_the_form() {
 
 #[test]
 fn a_small_body_may_come_in_the_long_form() {
-    let frame = decode(Framing::V2, b"\x02\0\0\0\0\0\0\0\x01x").unwrap().unwrap();
+    let frame = decode(Framing::V2, b"\x02\0\0\0\0\0\0\0\x01x")
+        .unwrap()
+        .unwrap();
     assert_eq!(seen(&frame), (false, false, &b"x"[..]));
-    let frame = decode(Framing::V1, b"\xFF\0\0\0\0\0\0\0\x02\x01x").unwrap().unwrap();
+    let frame = decode(Framing::V1, b"\xFF\0\0\0\0\0\0\0\x02\x01x")
+        .unwrap()
+        .unwrap();
     assert_eq!(seen(&frame), (false, true, &b"x"[..]));
 }
 
@@ -155,7 +159,12 @@ fn the_limit_is_checked_before_memory_is_taken() {
         error: ProtocolError::MessageTooLarge,
     };
     let mut decoder = Decoder::new(Framing::V2, limit);
-    assert!(decoder.decode(&mut &b"\x00\x0A0123456789"[..]).unwrap().is_some());
+    assert!(
+        decoder
+            .decode(&mut &b"\x00\x0A0123456789"[..])
+            .unwrap()
+            .is_some()
+    );
     let outcome = decoder.decode(&mut &b"\x00\x0B"[..]);
     assert_eq!(outcome.unwrap_err(), ProtocolError::MessageTooLarge);
     assert_eq!(memory_of(&decoder), 0);

@@ -1,0 +1,136 @@
+//! [`Census`]: the sockets of a context that are not gone, for its limit and for its end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::command::SocketCmd;
+use crate::error::Error;
+use crate::mailbox::Mailbox;
+use crate::options::SocketType;
+
+/// Names a socket within its context.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct SocketId(u64);
+
+/// A socket that holds up the end of its context.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct OpenSocket {
+    /// What type it is.
+    pub socket_type: SocketType,
+    /// What it is bound and connected to.
+    pub endpoints: Vec<String>,
+    /// Whether the application has closed it, so that it only lingers to deliver messages.
+    pub closed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    mailbox: Arc<Mailbox<SocketCmd>>,
+    about: OpenSocket,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sockets: HashMap<u64, Entry>,
+    last: u64,
+    stopped: bool,
+}
+
+/// The list of sockets.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Census {
+    /// Adds a socket.
+    ///
+    /// # Errors
+    /// [`Error::Term`] after [`Census::stop_all`], [`Error::TooManySockets`] beyond `max`.
+    pub(crate) fn add(
+        &self,
+        socket_type: SocketType,
+        mailbox: &Arc<Mailbox<SocketCmd>>,
+        max: usize,
+    ) -> Result<SocketId, Error> {
+        let mut state = self.state.lock();
+        if state.stopped {
+            return Err(Error::Term);
+        }
+        if state.sockets.len() >= max {
+            return Err(Error::TooManySockets);
+        }
+        state.last += 1;
+        let id = state.last;
+        let about = OpenSocket {
+            socket_type,
+            endpoints: Vec::new(),
+            closed: false,
+        };
+        state.sockets.insert(
+            id,
+            Entry {
+                mailbox: mailbox.clone(),
+                about,
+            },
+        );
+        Ok(SocketId(id))
+    }
+
+    pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {
+        if let Some(entry) = self.state.lock().sockets.get_mut(&id.0) {
+            entry.about.endpoints = endpoints;
+        }
+    }
+
+    pub(crate) fn set_closed(&self, id: SocketId) {
+        if let Some(entry) = self.state.lock().sockets.get_mut(&id.0) {
+            entry.about.closed = true;
+        }
+    }
+
+    /// The socket is gone, and all that was its own.
+    pub(crate) fn remove(&self, id: SocketId) {
+        self.state.lock().sockets.remove(&id.0);
+        self.changed.notify_all();
+    }
+
+    /// Takes no more sockets, and has all there are answer [`Error::Term`].
+    pub(crate) fn stop_all(&self) {
+        let mut state = self.state.lock();
+        state.stopped = true;
+        for entry in state.sockets.values() {
+            entry.mailbox.post(SocketCmd::Stop);
+        }
+    }
+
+    /// Waits until no socket is left.
+    ///
+    /// # Errors
+    /// The sockets that are left at the deadline.
+    pub(crate) fn wait_empty(&self, deadline: Option<Instant>) -> Result<(), Vec<OpenSocket>> {
+        let mut state = self.state.lock();
+        while !state.sockets.is_empty() {
+            let late = match deadline {
+                Some(deadline) => self.changed.wait_until(&mut state, deadline).timed_out(),
+                None => {
+                    self.changed.wait(&mut state);
+                    false
+                }
+            };
+            if late && !state.sockets.is_empty() {
+                return Err(state
+                    .sockets
+                    .values()
+                    .map(|entry| entry.about.clone())
+                    .collect());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,336 @@
+//! [`Ctx`]: the I/O threads, the reaper and the inproc names that a group of sockets shares.
+//!
+//! Threads are started by the first socket and end with the context. Sockets do not own the
+//! context's threads and no thread owns the context, so that it always ends on a thread of the
+//! application.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::census::{Census, OpenSocket, SocketId};
+use crate::command::{IoCmd, IoHandle};
+use crate::error::{Error, Result};
+use crate::inproc::Registry;
+use crate::io::resolver::Resolver;
+use crate::io::thread::{self, IoCore};
+use crate::options::{Options, SocketType};
+use crate::reaper::Reaper;
+use crate::socket::Socket;
+use crate::socket_base::{SocketBase, Surroundings};
+
+/// The most I/O threads: the socket option `affinity` has one bit for each.
+const MAX_IO_THREADS: usize = 64;
+
+/// A context: create one per process, and all sockets from it. Clones are the same context.
+///
+/// Sockets can talk over `inproc://` only within one context.
+///
+/// # The end
+/// Dropping a socket never blocks. When the last clone of a context and the last of its sockets
+/// are dropped, that drop waits until the closed sockets have delivered what was sent, for at
+/// most their linger time: 30 seconds unless set otherwise, see [`Socket::set_linger`].
+/// [`Ctx::term`] does the same with a time limit of its own and tells which sockets hold it up.
+///
+/// ```
+/// use ferrozmq::{Ctx, SocketType};
+///
+/// # fn main() -> ferrozmq::Result<()> {
+/// let ctx = Ctx::new();
+/// let server = ctx.socket(SocketType::REP)?;
+/// server.bind("inproc://example")?;
+/// let client = ctx.socket(SocketType::REQ)?;
+/// client.connect("inproc://example")?;
+/// client.send("hello", 0)?;
+/// assert_eq!(server.recv_string(0)?, "hello");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ctx(Arc<Inner>);
+
+/// The name of [`Ctx`] in the `zmq` crate.
+pub type Context = Ctx;
+
+#[derive(Debug)]
+struct Inner {
+    options: Mutex<CtxOptions>,
+    machinery: Mutex<Option<Machinery>>,
+    census: Arc<Census>,
+    registry: Arc<Registry>,
+}
+
+#[derive(Clone, Debug)]
+struct CtxOptions {
+    io_threads: usize,
+    cores: Vec<usize>,
+    max_sockets: usize,
+    thread_name_prefix: String,
+    ipv6: bool,
+    blocky: bool,
+    max_msg_size: Option<u64>,
+}
+
+/// What runs once there is a socket.
+#[derive(Debug)]
+struct Machinery {
+    threads: Arc<[IoHandle]>,
+    running: Vec<JoinHandle<()>>,
+    reaper: Reaper,
+    reaping: JoinHandle<()>,
+}
+
+/// Why [`Ctx::term`] did not end the context.
+#[derive(Debug, thiserror::Error)]
+#[error("{} socket(s) hold up the end of the context", sockets.len())]
+pub struct TermError {
+    /// The sockets that are still open, or closed and still delivering.
+    pub sockets: Vec<OpenSocket>,
+}
+
+impl Ctx {
+    /// A new context with one I/O thread. Nothing is started before the first socket.
+    #[must_use]
+    pub fn new() -> Self {
+        let options = CtxOptions {
+            io_threads: 1,
+            cores: Vec::new(),
+            max_sockets: 1023,
+            thread_name_prefix: String::new(),
+            ipv6: false,
+            blocky: true,
+            max_msg_size: None,
+        };
+        Self(Arc::new(Inner {
+            options: Mutex::new(options),
+            machinery: Mutex::new(None),
+            census: Arc::default(),
+            registry: Arc::default(),
+        }))
+    }
+
+    /// Creates a socket. The first one starts the context's threads.
+    ///
+    /// # Errors
+    /// [`Error::Term`] after [`Ctx::shutdown`] or [`Ctx::term`], [`Error::TooManySockets`] beyond
+    /// [`Ctx::set_max_sockets`], [`Error::Io`] if the system has no threads or descriptors left.
+    pub fn socket(&self, socket_type: SocketType) -> Result<Socket> {
+        let options = self.0.options.lock().clone();
+        let mut machinery = self.0.machinery.lock();
+        if machinery.is_none() {
+            *machinery = Some(Machinery::start(&options, &self.0.census)?);
+        }
+        let Some(machinery) = &*machinery else {
+            return Err(Error::Term);
+        };
+        let mut socket_options = Options::new(socket_type);
+        socket_options.tcp.ipv6 = options.ipv6;
+        socket_options.max_msg_size = options.max_msg_size;
+        if !options.blocky {
+            socket_options.linger = Some(Duration::ZERO);
+        }
+        let around = Surroundings {
+            threads: machinery.threads.clone(),
+            registry: self.0.registry.clone(),
+        };
+        let base = SocketBase::new(socket_options, around);
+        let id = self
+            .0
+            .census
+            .add(socket_type, base.mailbox(), options.max_sockets)?;
+        Ok(Socket::new(
+            self.clone(),
+            machinery.reaper.clone(),
+            Box::new(base),
+            id,
+        ))
+    }
+
+    /// Makes all calls on the context's sockets return [`Error::Term`], blocked ones at once.
+    /// Does not wait; the sockets must still be closed. Idempotent.
+    pub fn shutdown(&self) {
+        self.0.census.stop_all();
+    }
+
+    /// Ends the context: [`Ctx::shutdown`], then waits until all sockets are closed and have
+    /// delivered what was sent or used up their linger time, then ends the threads.
+    ///
+    /// `timeout` of `None` waits as long as that takes. May be called again after an error.
+    ///
+    /// # Errors
+    /// [`TermError`] names the sockets that are left when the time is over.
+    pub fn term(&self, timeout: Option<Duration>) -> std::result::Result<(), TermError> {
+        self.0.end(timeout.map(|timeout| Instant::now() + timeout))
+    }
+
+    /// How many I/O threads the context has (`ZMQ_IO_THREADS`). Default 1.
+    #[must_use]
+    pub fn io_threads(&self) -> usize {
+        self.0.options.lock().io_threads
+    }
+
+    /// Sets the number of I/O threads, 0 to 64. One serves about a gigabyte per second; with none,
+    /// only `inproc://` can be used. Takes effect if no socket was created yet.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] beyond 64.
+    pub fn set_io_threads(&self, threads: usize) -> Result<()> {
+        if threads > MAX_IO_THREADS {
+            return Err(Error::InvalidArgument(
+                "a context has at most 64 I/O threads",
+            ));
+        }
+        self.0.options.lock().io_threads = threads;
+        Ok(())
+    }
+
+    /// Pins the I/O threads to cores, in turn: thread n runs on `cores[n % cores.len()]`. An empty
+    /// list, the default, pins none. Takes effect if no socket was created yet; a core that does
+    /// not exist is reported to the log and left out.
+    pub fn set_io_thread_cores(&self, cores: &[usize]) {
+        self.0.options.lock().cores = cores.to_vec();
+    }
+
+    /// The most sockets that may be open at once (`ZMQ_MAX_SOCKETS`). Default 1023.
+    #[must_use]
+    pub fn max_sockets(&self) -> usize {
+        self.0.options.lock().max_sockets
+    }
+
+    /// Sets the most sockets that may be open at once, at least 1.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for 0.
+    pub fn set_max_sockets(&self, sockets: usize) -> Result<()> {
+        if sockets == 0 {
+            return Err(Error::InvalidArgument("a context has at least one socket"));
+        }
+        self.0.options.lock().max_sockets = sockets;
+        Ok(())
+    }
+
+    /// Sets what the names of the context's threads begin with (`ZMQ_THREAD_NAME_PREFIX`).
+    /// Empty by default. Takes effect if no socket was created yet.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is longer than 16 bytes or holds a NUL.
+    pub fn set_thread_name_prefix(&self, prefix: &str) -> Result<()> {
+        if prefix.len() > 16 || prefix.contains('\0') {
+            return Err(Error::InvalidArgument(
+                "a thread name prefix has at most 16 bytes",
+            ));
+        }
+        prefix.clone_into(&mut self.0.options.lock().thread_name_prefix);
+        Ok(())
+    }
+
+    /// Whether new sockets use IPv6 (`ZMQ_IPV6`). Default false.
+    #[must_use]
+    pub fn ipv6(&self) -> bool {
+        self.0.options.lock().ipv6
+    }
+
+    /// Sets whether new sockets use IPv6 beside IPv4, see [`Socket::set_ipv6`].
+    pub fn set_ipv6(&self, ipv6: bool) {
+        self.0.options.lock().ipv6 = ipv6;
+    }
+
+    /// Whether new sockets linger by default (`ZMQ_BLOCKY`). Default true.
+    #[must_use]
+    pub fn blocky(&self) -> bool {
+        self.0.options.lock().blocky
+    }
+
+    /// Sets whether new sockets linger by default; without it, they have a linger of zero.
+    pub fn set_blocky(&self, blocky: bool) {
+        self.0.options.lock().blocky = blocky;
+    }
+
+    /// The largest frame that new sockets accept (`ZMQ_MAX_MSGSZ`). Default `None`: no limit.
+    #[must_use]
+    pub fn max_msg_size(&self) -> Option<u64> {
+        self.0.options.lock().max_msg_size
+    }
+
+    /// Sets the largest frame that new sockets accept, see [`Socket::set_maxmsgsize`].
+    pub fn set_max_msg_size(&self, size: Option<u64>) {
+        self.0.options.lock().max_msg_size = size;
+    }
+
+    pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {
+        self.0.census.set_endpoints(id, endpoints);
+    }
+}
+
+impl Default for Ctx {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Inner {
+    fn end(&self, deadline: Option<Instant>) -> std::result::Result<(), TermError> {
+        self.census.stop_all();
+        self.census
+            .wait_empty(deadline)
+            .map_err(|sockets| TermError { sockets })?;
+        if let Some(machinery) = self.machinery.lock().take() {
+            machinery.stop();
+        }
+        self.registry.clear();
+        Ok(())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Without a deadline there is no error: it waits until the last linger time is over.
+        let _ = self.end(None);
+    }
+}
+
+impl Machinery {
+    fn start(options: &CtxOptions, census: &Arc<Census>) -> Result<Self> {
+        let name = |what: &str| match &*options.thread_name_prefix {
+            "" => what.to_owned(),
+            prefix => format!("{prefix}/{what}"),
+        };
+        let threads: Arc<[_]> = (0..options.io_threads).map(|_| IoHandle::new()).collect();
+        let resolver = Resolver::new(name("zmq-dns"));
+        let cores = (0..threads.len())
+            .map(|n| IoCore::new(n, threads.clone(), resolver.clone()))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        let (reaper, reaping) = Reaper::spawn(name("zmq-reaper"), census.clone())?;
+        let mut machinery = Self {
+            threads,
+            running: Vec::new(),
+            reaper,
+            reaping,
+        };
+        for (n, core) in cores.into_iter().enumerate() {
+            let pin = options.cores.get(n % options.cores.len().max(1)).copied();
+            match thread::spawn(core, name(&format!("zmq-io/{n}")), pin) {
+                Ok(thread) => machinery.running.push(thread),
+                Err(error) => {
+                    machinery.stop();
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(machinery)
+    }
+
+    fn stop(self) {
+        self.reaper.stop();
+        for handle in self.threads.iter() {
+            handle.mailbox.post(IoCmd::Stop);
+        }
+        for thread in self.running.into_iter().chain([self.reaping]) {
+            if thread.join().is_err() {
+                log::error!(target: "ferrozmq", "a thread of the context has panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,552 @@
+//! [`Socket`]: the public face of a socket, and the only place that waits.
+//!
+//! The vocabulary is that of the `zmq` crate, so that a program ports by changing its import;
+//! times are [`Duration`]s.
+
+mod options;
+
+use std::cell::{RefCell, RefMut};
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use crate::census::SocketId;
+use crate::ctx::Ctx;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, SendError};
+use crate::io::transport::{self, Bound};
+use crate::monitor::{Event, EventKind, Monitor};
+use crate::msg::Msg;
+use crate::options::SocketType;
+use crate::pattern::Refused;
+use crate::reaper::Reaper;
+use crate::socket_base::SocketBase;
+
+/// Flag: do not wait; [`Error::Again`] if the call would have to (`ZMQ_DONTWAIT`).
+pub const DONTWAIT: i32 = 1;
+
+/// Flag: more frames of the same message follow (`ZMQ_SNDMORE`).
+pub const SNDMORE: i32 = 2;
+
+/// How long [`Socket::unbind`] waits for the address to be free.
+const UNBIND_LIMIT: Duration = Duration::from_secs(5);
+
+/// The frames of one message. Two or fewer take no allocation.
+pub type Multipart = SmallVec<[Msg; 2]>;
+
+/// A socket of one of ZeroMQ's types, made by [`Ctx::socket`].
+///
+/// It may move between threads, and is used by one at a time. Unless a call takes
+/// [`DONTWAIT`], `send` waits while no peer can take a message and `recv` waits while there is
+/// none, for at most [`Socket::set_sndtimeo`] and [`Socket::set_rcvtimeo`]. What exactly a type
+/// does is said at [`SocketType`].
+///
+/// Dropping a socket closes it and never blocks: what was sent is delivered in the background,
+/// within the linger time. See [`Ctx`] for the end of a program.
+#[derive(Debug)]
+pub struct Socket {
+    /// `None` only while dropping.
+    base: RefCell<Option<Box<SocketBase>>>,
+    id: SocketId,
+    reaper: Reaper,
+    ctx: Ctx,
+}
+
+impl Socket {
+    pub(crate) fn new(ctx: Ctx, reaper: Reaper, base: Box<SocketBase>, id: SocketId) -> Self {
+        Self {
+            base: RefCell::new(Some(base)),
+            id,
+            reaper,
+            ctx,
+        }
+    }
+
+    pub(crate) fn base(&self) -> RefMut<'_, SocketBase> {
+        RefMut::map(self.base.borrow_mut(), |base| {
+            base.as_deref_mut()
+                .expect("S1: a socket has its base until it is dropped")
+        })
+    }
+
+    /// The socket's type.
+    #[must_use]
+    pub fn socket_type(&self) -> SocketType {
+        self.base().socket_type()
+    }
+
+    /// The context that the socket belongs to.
+    #[must_use]
+    pub fn context(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    // ── endpoints ────────────────────────────────────────────────────────────────────────────
+
+    /// Takes connections at an endpoint: `tcp://interface:port`, `ipc://path`, `inproc://name`.
+    ///
+    /// `*` is any interface or any port, `ipc://*` any path; [`Socket::last_endpoint`] tells which
+    /// it became. The endpoint is taken when the call returns. A host name is looked up in the
+    /// call, which then blocks.
+    ///
+    /// # Errors
+    /// [`Error::InvalidEndpoint`], [`Error::ProtocolNotSupported`], [`Error::NameTooLong`] for the
+    /// text; [`Error::AddrInUse`], [`Error::AddrNotAvailable`], [`Error::NoDevice`] for the
+    /// address; [`Error::IncompatibleTransport`] for STREAM over inproc; [`Error::NoIoThread`] if
+    /// the context or the affinity has none; [`Error::Term`]; [`Error::Io`] for what else the
+    /// system answers. An ipc file that nobody listens on is taken over; any other file is left
+    /// alone.
+    pub fn bind(&self, endpoint: &str) -> Result<()> {
+        let mut base = self.base();
+        base.process()?;
+        match Endpoint::for_bind(endpoint)? {
+            Endpoint::Inproc(_) if base.options.raw => return Err(Error::IncompatibleTransport),
+            Endpoint::Inproc(name) => base.bind_inproc(endpoint, &name, Instant::now())?,
+            network @ (Endpoint::Tcp(_) | Endpoint::Ipc(_)) => {
+                bind_network(&mut base, endpoint, &network)?;
+            }
+        }
+        self.ctx.set_endpoints(self.id, base.endpoints());
+        Ok(())
+    }
+
+    /// Connects to an endpoint, and connects again whenever the connection is lost.
+    ///
+    /// Returns at once; the peer may come later. For tcp a source address can be given before a
+    /// semicolon: `tcp://source:port;host:port`. A DEALER, REQ, SUB or PUB that is connected to
+    /// the same endpoint already stays as it is.
+    ///
+    /// # Errors
+    /// As for [`Socket::bind`], but nothing about whether the peer can be reached: that is told by
+    /// [`Socket::monitor`].
+    pub fn connect(&self, endpoint: &str) -> Result<()> {
+        let mut base = self.base();
+        base.process()?;
+        match Endpoint::for_connect(endpoint)? {
+            Endpoint::Inproc(_) if base.options.raw => return Err(Error::IncompatibleTransport),
+            Endpoint::Inproc(name) => base.connect_inproc(endpoint, &name, Instant::now()),
+            network @ (Endpoint::Tcp(_) | Endpoint::Ipc(_)) => {
+                base.connect_session(endpoint, network)?;
+            }
+        }
+        self.ctx.set_endpoints(self.id, base.endpoints());
+        Ok(())
+    }
+
+    /// Takes a [`Socket::bind`] back. When it returns, the address is free; connections accepted
+    /// through it are closed after what was sent to them is delivered, within the linger time.
+    /// Messages received and not read are dropped. Over inproc only the name becomes free.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEndpoint`] unless `endpoint` is what was bound, or
+    /// [`Socket::last_endpoint`] after that (only the latter where there was a wildcard);
+    /// [`Error::Term`].
+    pub fn unbind(&self, endpoint: &str) -> Result<()> {
+        self.base().process()?;
+        let id = self.base().release(endpoint, true)?;
+        self.ctx.set_endpoints(self.id, self.base().endpoints());
+        let deadline = Instant::now() + UNBIND_LIMIT;
+        while self.base().is_releasing(id) {
+            if !self.base().wait(Some(deadline)) {
+                return Err(Error::Again);
+            }
+            self.base().process()?;
+        }
+        Ok(())
+    }
+
+    /// Takes a [`Socket::connect`] back. What was sent is delivered in the background, within the
+    /// linger time; messages received and not read are dropped.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEndpoint`] unless `endpoint` is what was connected to; [`Error::Term`].
+    pub fn disconnect(&self, endpoint: &str) -> Result<()> {
+        let mut base = self.base();
+        base.process()?;
+        base.release(endpoint, false)?;
+        self.ctx.set_endpoints(self.id, base.endpoints());
+        Ok(())
+    }
+
+    /// Where the last [`Socket::bind`] or [`Socket::connect`] led to (`ZMQ_LAST_ENDPOINT`); for a
+    /// bind with numbers in place of wildcards and names. Empty before the first.
+    #[must_use]
+    pub fn last_endpoint(&self) -> String {
+        self.base().last_endpoint().to_owned()
+    }
+
+    /// Watches the socket's connections. A second monitor replaces the first.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        self.base().events.monitor()
+    }
+
+    // ── sending ──────────────────────────────────────────────────────────────────────────────
+
+    /// Sends a frame; with [`SNDMORE`] the message goes on, and is delivered as a whole when its
+    /// last frame was sent.
+    ///
+    /// # Errors
+    /// The message comes back with [`Error::Again`] if it had to wait (longer), [`Error::Fsm`],
+    /// [`Error::NotSupported`], [`Error::HostUnreachable`], [`Error::Term`] or
+    /// [`Error::InvalidArgument`] for unknown flags.
+    pub fn send(&self, message: impl Into<Msg>, flags: i32) -> std::result::Result<(), SendError> {
+        let mut msg = message.into();
+        if let Err(error) = check_flags(flags, DONTWAIT | SNDMORE) {
+            return Err(SendError {
+                error,
+                message: msg,
+            });
+        }
+        msg.set_more(flags & SNDMORE != 0);
+        let mut base = self.base();
+        send_waiting(&mut base, msg, flags)?;
+        base.flush();
+        Ok(())
+    }
+
+    /// Sends a whole message of one frame if that is possible at once.
+    ///
+    /// # Errors
+    /// As for [`Socket::send`] with [`DONTWAIT`].
+    pub fn try_send(&self, message: impl Into<Msg>) -> std::result::Result<(), SendError> {
+        self.send(message, DONTWAIT)
+    }
+
+    /// Sends a message of several frames: all of them or none.
+    ///
+    /// ```
+    /// # let ctx = ferrozmq::Ctx::new();
+    /// # let a = ctx.socket(ferrozmq::SocketType::PAIR)?;
+    /// # let b = ctx.socket(ferrozmq::SocketType::PAIR)?;
+    /// # a.bind("inproc://multipart")?;
+    /// # b.connect("inproc://multipart")?;
+    /// a.send_multipart(["topic", "body"], 0)?;
+    /// let frames = b.recv_multipart(0)?;
+    /// assert_eq!(frames[1], "body");
+    /// # Ok::<(), ferrozmq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Socket::send`]; all frames come back. An empty list is
+    /// [`Error::InvalidArgument`].
+    pub fn send_multipart<I>(
+        &self,
+        frames: I,
+        flags: i32,
+    ) -> std::result::Result<(), SendError<Multipart>>
+    where
+        I: IntoIterator,
+        I::Item: Into<Msg>,
+    {
+        let mut frames: Multipart = frames.into_iter().map(Into::into).collect();
+        let refuse = |error, message| Err(SendError { error, message });
+        if let Err(error) = check_flags(flags, DONTWAIT | SNDMORE) {
+            return refuse(error, frames);
+        }
+        let Some(last) = frames.len().checked_sub(1) else {
+            return refuse(
+                Error::InvalidArgument("a message has at least one frame"),
+                frames,
+            );
+        };
+        for (n, frame) in frames.iter_mut().enumerate() {
+            frame.set_more(n != last || flags & SNDMORE != 0);
+        }
+        let mut base = self.base();
+        let mut frames = frames.into_iter();
+        // Only the first can be refused: where it fits, the others do.
+        while let Some(frame) = frames.next() {
+            if let Err(failed) = send_waiting(&mut base, frame, flags) {
+                return refuse(
+                    failed.error,
+                    std::iter::once(failed.message).chain(frames).collect(),
+                );
+            }
+        }
+        base.flush();
+        Ok(())
+    }
+
+    /// Sends many messages, and wakes their receivers once. Frames that have the MORE flag
+    /// ([`Msg::set_more`]) form a message with those behind them. Waits like [`Socket::send`].
+    ///
+    /// Returns how many frames were sent.
+    ///
+    /// # Errors
+    /// As for [`Socket::send`], for the first frame that cannot be sent; those before it are sent,
+    /// and those after it are left in the iterator.
+    pub fn send_many<I>(&self, messages: I) -> std::result::Result<usize, SendError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Msg>,
+    {
+        let mut base = self.base();
+        let mut sent = 0;
+        for message in messages {
+            if let Err(failed) = send_waiting(&mut base, message.into(), 0) {
+                base.flush();
+                return Err(failed);
+            }
+            sent += 1;
+        }
+        base.flush();
+        Ok(sent)
+    }
+
+    // ── receiving ────────────────────────────────────────────────────────────────────────────
+
+    /// Receives a frame; [`Msg::more`] tells whether its message goes on.
+    ///
+    /// # Errors
+    /// [`Error::Again`] if there is none (in time), [`Error::Fsm`], [`Error::NotSupported`],
+    /// [`Error::Term`], [`Error::InvalidArgument`] for unknown flags.
+    pub fn recv_msg(&self, flags: i32) -> Result<Msg> {
+        check_flags(flags, DONTWAIT)?;
+        recv_waiting(&mut self.base(), flags)
+    }
+
+    /// Receives a frame into `msg`, see [`Socket::recv_msg`].
+    ///
+    /// # Errors
+    /// As for [`Socket::recv_msg`]; `msg` is unchanged then.
+    pub fn recv(&self, msg: &mut Msg, flags: i32) -> Result<()> {
+        *msg = self.recv_msg(flags)?;
+        Ok(())
+    }
+
+    /// Receives a frame if there is one.
+    ///
+    /// # Errors
+    /// As for [`Socket::recv_msg`] with [`DONTWAIT`].
+    pub fn try_recv(&self) -> Result<Msg> {
+        self.recv_msg(DONTWAIT)
+    }
+
+    /// Receives a frame into a buffer, and returns the size it has; what does not fit is lost.
+    ///
+    /// # Errors
+    /// As for [`Socket::recv_msg`].
+    pub fn recv_into(&self, buffer: &mut [u8], flags: i32) -> Result<usize> {
+        let msg = self.recv_msg(flags)?;
+        let fits = msg.len().min(buffer.len());
+        buffer[..fits].copy_from_slice(&msg[..fits]);
+        Ok(msg.len())
+    }
+
+    /// Receives a frame as a vector.
+    ///
+    /// # Errors
+    /// As for [`Socket::recv_msg`].
+    pub fn recv_bytes(&self, flags: i32) -> Result<Vec<u8>> {
+        Ok(self.recv_msg(flags)?.to_vec())
+    }
+
+    /// Receives a frame as text; bytes that are not UTF-8 are replaced by `U+FFFD`.
+    ///
+    /// # Errors
+    /// As for [`Socket::recv_msg`].
+    pub fn recv_string(&self, flags: i32) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.recv_msg(flags)?).into_owned())
+    }
+
+    /// Receives the frames of one message, or what is left of the message being received.
+    ///
+    /// # Errors
+    /// As for [`Socket::recv_msg`]; nothing is lost.
+    pub fn recv_multipart(&self, flags: i32) -> Result<Multipart> {
+        check_flags(flags, DONTWAIT)?;
+        let mut base = self.base();
+        let mut frames = Multipart::new();
+        recv_message(&mut base, flags, &mut frames)?;
+        Ok(frames)
+    }
+
+    /// Receives up to `max` messages at once: waits for the first, like [`Socket::recv_msg`], and
+    /// takes what else is there. Frames are appended to `messages`; a message is never cut.
+    ///
+    /// Returns how many messages were received: 0 only if `max` is 0.
+    ///
+    /// # Errors
+    /// As for [`Socket::recv_msg`]; nothing was received then.
+    pub fn recv_many(&self, messages: &mut Vec<Msg>, max: usize) -> Result<usize> {
+        let mut base = self.base();
+        let mut received = 0;
+        let mut flags = 0;
+        while received < max {
+            match recv_message(&mut base, flags, messages) {
+                Ok(()) => received += 1,
+                Err(_) if received > 0 => break,
+                Err(error) => return Err(error),
+            }
+            flags = DONTWAIT;
+        }
+        Ok(received)
+    }
+
+    // ── readiness ────────────────────────────────────────────────────────────────────────────
+
+    /// What can be done now without waiting: [`POLLIN`](crate::POLLIN) and
+    /// [`POLLOUT`](crate::POLLOUT) (`ZMQ_EVENTS`).
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_events(&self) -> Result<i16> {
+        let mut base = self.base();
+        base.process()?;
+        let readable = if base.can_recv() {
+            crate::poll::POLLIN
+        } else {
+            0
+        };
+        let writable = if base.can_send() {
+            crate::poll::POLLOUT
+        } else {
+            0
+        };
+        Ok(readable | writable)
+    }
+
+    /// Waits until one of `events` is possible, for at most `timeout` (`None`: for ever). Returns
+    /// which are, and 0 if the time is over.
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn poll(&self, events: i16, timeout: Option<Duration>) -> Result<i16> {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            let ready = self.get_events()? & events;
+            if ready != 0 || !self.base().wait(deadline) {
+                return Ok(ready);
+            }
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(base) = self.base.get_mut().take() {
+            self.reaper.reap(base, self.id, Instant::now());
+        }
+    }
+}
+
+fn check_flags(flags: i32, known: i32) -> Result<()> {
+    if flags & !known == 0 {
+        Ok(())
+    } else {
+        Err(Error::InvalidArgument("unknown flags"))
+    }
+}
+
+fn bind_network(base: &mut SocketBase, text: &str, endpoint: &Endpoint) -> Result<()> {
+    match transport::listen(endpoint, &base.options) {
+        Ok(Bound {
+            file,
+            socket,
+            endpoint,
+        }) => {
+            base.options.use_fd = None;
+            let guard = file.map(|file| Box::new(file) as Box<dyn std::fmt::Debug + Send + Sync>);
+            let fd = std::os::fd::AsRawFd::as_raw_fd(&socket);
+            let event = Event::new(EventKind::Listening { fd }, &endpoint, "");
+            base.bind_listener(text, endpoint, socket, guard)?;
+            base.events.emit(event);
+            Ok(())
+        }
+        Err(error) => {
+            let kind = EventKind::BindFailed {
+                errno: error.errno(),
+            };
+            base.events.emit(Event::new(kind, text, ""));
+            Err(error)
+        }
+    }
+}
+
+/// What a refusal means to the caller.
+fn error_of(refused: Refused) -> Error {
+    match refused {
+        Refused::WouldBlock => Error::Again,
+        Refused::Fsm => Error::Fsm,
+        Refused::NotSupported => Error::NotSupported,
+        Refused::HostUnreachable => Error::HostUnreachable,
+        Refused::Invalid(why) => Error::InvalidArgument(why),
+    }
+}
+
+/// When a call that may wait gives up. The clock is read only by a call that does wait.
+#[derive(Default)]
+struct Patience {
+    deadline: Option<Option<Instant>>,
+}
+
+impl Patience {
+    /// Waits for something to happen; false if it should not, or not any more.
+    fn wait(&mut self, base: &SocketBase, flags: i32, timeout: Option<Duration>) -> bool {
+        if flags & DONTWAIT != 0 || timeout == Some(Duration::ZERO) {
+            return false;
+        }
+        let deadline = *self
+            .deadline
+            .get_or_insert_with(|| timeout.map(|limit| Instant::now() + limit));
+        base.wait(deadline)
+    }
+}
+
+fn send_waiting(
+    base: &mut SocketBase,
+    mut msg: Msg,
+    flags: i32,
+) -> std::result::Result<(), SendError> {
+    let mut patience = Patience::default();
+    loop {
+        if let Err(error) = base.process() {
+            return Err(SendError {
+                error,
+                message: msg,
+            });
+        }
+        let refused = match base.send(msg) {
+            Ok(()) => return Ok(()),
+            Err((refused, back)) => {
+                msg = back;
+                refused
+            }
+        };
+        if refused == Refused::WouldBlock {
+            // What was sent before must be on its way, or waiting would be for ever.
+            base.flush();
+            if patience.wait(base, flags, base.options.send_timeout) {
+                continue;
+            }
+        }
+        return Err(SendError {
+            error: error_of(refused),
+            message: msg,
+        });
+    }
+}
+
+fn recv_waiting(base: &mut SocketBase, flags: i32) -> Result<Msg> {
+    let mut patience = Patience::default();
+    loop {
+        base.process()?;
+        match base.recv() {
+            Ok(msg) => return Ok(msg),
+            Err(Refused::WouldBlock) if patience.wait(base, flags, base.options.recv_timeout) => {}
+            Err(refused) => return Err(error_of(refused)),
+        }
+    }
+}
+
+/// Receives the frames of one message. Only the first can be waited for: the others are there.
+fn recv_message(base: &mut SocketBase, flags: i32, frames: &mut impl Extend<Msg>) -> Result<()> {
+    let mut frame = recv_waiting(base, flags)?;
+    while frame.more() {
+        frames.extend([frame]);
+        frame = recv_waiting(base, 0)?;
+    }
+    frames.extend([frame]);
+    Ok(())
+}

@@ -1,0 +1,537 @@
+//! [`SocketBase`]: a socket without its API: mailbox, pipes, pattern and the list of its
+//! endpoints. Owned by one thread at a time; closing it is moving it to the reaper.
+//!
+//! It reacts to commands only inside calls, on the thread that makes them, and it never touches a
+//! descriptor: what must be opened is opened by `socket.rs` and handed to an I/O thread.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::command::{
+    ChildId, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd,
+};
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::inproc::Registry;
+use crate::mailbox::Mailbox;
+use crate::monitor::EventSink;
+use crate::msg::{Metadata, Msg};
+use crate::options::{Options, SocketType};
+use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
+use crate::pipe::{self, PipeEnd, PipeEvent, Pipes};
+use crate::signaler::{Signal, Signaler};
+use crate::slab::{Key, Slab};
+
+/// What the sockets of a context share.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub threads: Arc<[IoHandle]>,
+    pub registry: Arc<Registry>,
+}
+
+/// What one bind or connect made.
+#[derive(Debug)]
+struct Bond {
+    /// As the application wrote it, and as it was resolved.
+    text: String,
+    resolved: String,
+    kind: BondKind,
+    /// The listener, or the session that connects, once it has started.
+    own: Option<ChildId>,
+    children: HashSet<ChildId>,
+    pipes: Vec<Key>,
+    /// The application has taken it back; it goes when the last child is gone.
+    closing: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum BondKind {
+    Bound,
+    Connected,
+}
+
+/// A socket.
+#[derive(Debug)]
+pub(crate) struct SocketBase {
+    mailbox: Arc<Mailbox<SocketCmd>>,
+    pattern: Box<dyn Pattern>,
+    pipes: Pipes,
+    bonds: HashMap<EndpointId, Bond>,
+    last_bond: u64,
+    last_endpoint: String,
+    /// Listeners and sessions that have been launched and are not gone.
+    children: usize,
+    /// Set when the socket is closed: how long its children may linger.
+    closing: Option<Option<Duration>>,
+    stopped: bool,
+    /// The routing id for the peer of the next connect.
+    pub connect_routing_id: Option<Bytes>,
+    pub options: Options,
+    pub events: EventSink,
+    around: Surroundings,
+}
+
+impl SocketBase {
+    pub(crate) fn new(options: Options, around: Surroundings) -> Self {
+        Self {
+            mailbox: Arc::new(Mailbox::new()),
+            pattern: pattern::for_type(options.socket_type),
+            pipes: Slab::new(),
+            bonds: HashMap::new(),
+            last_bond: 0,
+            last_endpoint: String::new(),
+            children: 0,
+            closing: None,
+            stopped: false,
+            connect_routing_id: None,
+            options,
+            events: EventSink::default(),
+            around,
+        }
+    }
+
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox<SocketCmd>> {
+        &self.mailbox
+    }
+
+    pub(crate) fn socket_type(&self) -> SocketType {
+        self.options.socket_type
+    }
+
+    // ── commands ─────────────────────────────────────────────────────────────────────────────
+
+    /// Reacts to what has come since the last call.
+    ///
+    /// # Errors
+    /// [`Error::Term`] once the context is being terminated.
+    pub(crate) fn process(&mut self) -> Result<(), Error> {
+        if self.mailbox.is_pending() {
+            let mailbox = self.mailbox.clone();
+            for command in mailbox.drain() {
+                self.on_command(command);
+            }
+        }
+        if self.stopped {
+            Err(Error::Term)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Waits until there may be something to react to; false if the deadline came first.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+        let signaler = Signaler::of_this_thread();
+        self.mailbox
+            .retarget(&(signaler.clone() as Arc<dyn Signal>));
+        let signalled = !self.mailbox.may_sleep() || signaler.wait(deadline);
+        self.mailbox.awake();
+        signalled
+    }
+
+    fn on_command(&mut self, command: SocketCmd) {
+        match command {
+            SocketCmd::Pipe(key, event) => self.on_pipe(key, event),
+            SocketCmd::Bind(end, endpoint) => self.on_bind(*end, endpoint),
+            SocketCmd::ChildUp(endpoint, child) => self.on_child_up(endpoint, child),
+            SocketCmd::ChildGone(endpoint, child) => self.on_child_gone(endpoint, child),
+            SocketCmd::Stop => self.stopped = true,
+        }
+    }
+
+    fn on_pipe(&mut self, key: Key, event: PipeEvent) {
+        let Some(pipe) = self.pipes.get_mut(key) else {
+            return;
+        };
+        pipe.on_event(event);
+        match event {
+            PipeEvent::Readable => self.pattern.on_readable(&mut self.pipes, key),
+            PipeEvent::Writable => self.pattern.on_writable(&mut self.pipes, key),
+            PipeEvent::PeerClosed => self.pattern.on_closed(&mut self.pipes, key),
+            PipeEvent::Hiccup => self.pattern.on_hiccup(&mut self.pipes, key),
+        }
+    }
+
+    fn on_bind(&mut self, mut end: PipeEnd, endpoint: EndpointId) {
+        let Some(bond) = self.bonds.get(&endpoint).filter(|bond| !bond.closing) else {
+            return;
+        };
+        end.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        let inproc = bond.own.is_none();
+        if inproc {
+            end.write_uncounted(self.introduction());
+            end.flush();
+        }
+        self.take_pipe(end, endpoint, Origin::default());
+    }
+
+    fn on_child_up(&mut self, endpoint: EndpointId, child: ChildId) {
+        let bond = self.bonds.get_mut(&endpoint);
+        match bond {
+            // The first to come up is the one that bind or connect launched and counted.
+            Some(bond) if bond.own.is_none() => bond.own = Some(child),
+            Some(_) | None => self.children += 1,
+        }
+        let linger = self.linger();
+        let Some(bond) = self.bonds.get_mut(&endpoint) else {
+            return self.close_child(child, linger);
+        };
+        bond.children.insert(child);
+        if bond.closing || self.closing.is_some() {
+            self.close_child(child, linger);
+        }
+    }
+
+    fn on_child_gone(&mut self, endpoint: EndpointId, child: ChildId) {
+        self.children -= 1;
+        if let Some(bond) = self.bonds.get_mut(&endpoint) {
+            bond.children.remove(&child);
+            // A session that connects is the whole of its endpoint.
+            let over = bond.closing || bond.kind == BondKind::Connected;
+            if over && bond.children.is_empty() {
+                self.bonds.remove(&endpoint);
+            }
+        }
+    }
+
+    fn close_child(&self, child: ChildId, linger: Option<Duration>) {
+        self.around.threads[child.thread]
+            .mailbox
+            .post(IoCmd::Close(child.key, linger));
+    }
+
+    fn linger(&self) -> Option<Duration> {
+        self.closing.unwrap_or(self.options.linger)
+    }
+
+    // ── endpoints ────────────────────────────────────────────────────────────────────────────
+
+    /// Binds a name of the context.
+    ///
+    /// # Errors
+    /// [`Error::AddrInUse`] if another socket has it.
+    pub(crate) fn bind_inproc(
+        &mut self,
+        text: &str,
+        name: &str,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let id = self.new_bond(text, text, BondKind::Bound);
+        let bound = self.around.registry.bind(name, &self.mailbox, id, now);
+        if bound.is_err() {
+            self.bonds.remove(&id);
+        }
+        bound
+    }
+
+    /// Starts a listener on a socket that listens already.
+    ///
+    /// # Errors
+    /// [`Error::NoIoThread`] if the affinity allows none.
+    pub(crate) fn bind_listener(
+        &mut self,
+        text: &str,
+        resolved: String,
+        socket: socket2::Socket,
+        guard: Option<Box<dyn std::fmt::Debug + Send + Sync>>,
+    ) -> Result<(), Error> {
+        let thread = self.choose_thread()?;
+        let id = self.new_bond(text, &resolved, BondKind::Bound);
+        let parent = self.parent(id);
+        let spec = ListenSpec {
+            parent,
+            socket,
+            endpoint: resolved,
+            guard,
+        };
+        self.children += 1;
+        self.around.threads[thread]
+            .mailbox
+            .post(IoCmd::Listen(Box::new(spec)));
+        Ok(())
+    }
+
+    /// Connects to a name of the context, bound now or later.
+    pub(crate) fn connect_inproc(&mut self, text: &str, name: &str, now: Instant) {
+        let id = self.new_bond(text, text, BondKind::Connected);
+        let (mut ours, theirs) = pipe::pair(self.options.conflate);
+        ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        ours.write_uncounted(self.introduction());
+        ours.flush();
+        let origin = self.origin();
+        self.take_pipe(ours, id, origin);
+        self.around
+            .registry
+            .connect(name, theirs, &self.mailbox, now);
+    }
+
+    /// Starts a session that connects.
+    ///
+    /// # Errors
+    /// [`Error::NoIoThread`] if the affinity allows none.
+    pub(crate) fn connect_session(&mut self, text: &str, endpoint: Endpoint) -> Result<(), Error> {
+        let thread = self.choose_thread()?;
+        if self.connects_once() && self.is_connected_to(text) {
+            return Ok(());
+        }
+        let id = self.new_bond(text, text, BondKind::Connected);
+        let origin = self.origin();
+        let pipe = (!self.options.immediate).then(|| {
+            let (mut ours, theirs) = pipe::pair(self.options.conflate);
+            ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+            self.take_pipe(ours, id, origin);
+            theirs
+        });
+        let spec = SessionSpec {
+            parent: self.parent(id),
+            link: LinkSpec::Connect(endpoint),
+            pipe,
+        };
+        self.children += 1;
+        self.around.threads[thread]
+            .mailbox
+            .post(IoCmd::Launch(Box::new(spec)));
+        Ok(())
+    }
+
+    /// Takes a bind or connect back: its connections end, with linger.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEndpoint`] if `text` is neither what was given nor what it was resolved to.
+    pub(crate) fn release(&mut self, text: &str, bound: bool) -> Result<EndpointId, Error> {
+        let kind = if bound {
+            BondKind::Bound
+        } else {
+            BondKind::Connected
+        };
+        let known = |bond: &Bond| {
+            let wildcard = bond.text != bond.resolved && bond.text.contains('*');
+            !bond.closing && (bond.resolved == text || (bond.text == text && !wildcard))
+        };
+        let found = self
+            .bonds
+            .iter()
+            .find(|(_, bond)| bond.kind == kind && known(bond));
+        let id = *found.ok_or(Error::NoSuchEndpoint)?.0;
+        if text.starts_with("inproc://") {
+            self.release_inproc(id);
+        } else {
+            self.release_network(id);
+        }
+        Ok(id)
+    }
+
+    fn release_inproc(&mut self, id: EndpointId) {
+        let Some(bond) = self.bonds.remove(&id) else {
+            return;
+        };
+        match bond.kind {
+            BondKind::Bound => self.around.registry.unbind(id, &self.mailbox),
+            BondKind::Connected => {
+                for key in bond.pipes {
+                    self.pattern.detach(&mut self.pipes, key);
+                }
+            }
+        }
+    }
+
+    fn release_network(&mut self, id: EndpointId) {
+        let linger = self.linger();
+        let Some(bond) = self.bonds.get_mut(&id) else {
+            return;
+        };
+        bond.closing = true;
+        let (pipes, children) = (std::mem::take(&mut bond.pipes), bond.children.clone());
+        for key in pipes
+            .into_iter()
+            .filter(|key| self.pipes.contains(*key))
+            .collect::<Vec<_>>()
+        {
+            self.pattern.detach(&mut self.pipes, key);
+        }
+        for child in children {
+            self.close_child(child, linger);
+        }
+    }
+
+    /// Whether something of the endpoint's own is still open: its listener, or its session.
+    pub(crate) fn is_releasing(&self, id: EndpointId) -> bool {
+        let own_lives = |bond: &Bond| bond.own.is_none_or(|own| bond.children.contains(&own));
+        self.bonds.get(&id).is_some_and(own_lives)
+    }
+
+    /// The endpoint of the last bind, resolved, or of the last connect; empty before.
+    pub(crate) fn last_endpoint(&self) -> &str {
+        &self.last_endpoint
+    }
+
+    /// The endpoints in use, for reports.
+    pub(crate) fn endpoints(&self) -> Vec<String> {
+        let open = self.bonds.values().filter(|bond| !bond.closing);
+        open.map(|bond| bond.resolved.clone()).collect()
+    }
+
+    fn new_bond(&mut self, text: &str, resolved: &str, kind: BondKind) -> EndpointId {
+        self.last_bond += 1;
+        let id = EndpointId(self.last_bond);
+        resolved.clone_into(&mut self.last_endpoint);
+        let bond = Bond {
+            text: text.to_owned(),
+            resolved: resolved.to_owned(),
+            kind,
+            own: None,
+            children: HashSet::new(),
+            pipes: Vec::new(),
+            closing: false,
+        };
+        self.bonds.insert(id, bond);
+        id
+    }
+
+    /// These types would gain nothing from a second connection to the same place but doubled
+    /// messages.
+    fn connects_once(&self) -> bool {
+        use SocketType::{DEALER, PUB, REQ, SUB};
+        matches!(self.socket_type(), DEALER | SUB | PUB | REQ)
+    }
+
+    fn is_connected_to(&self, text: &str) -> bool {
+        let same = |bond: &Bond| bond.kind == BondKind::Connected && bond.text == text;
+        self.bonds.values().any(|bond| same(bond) && !bond.closing)
+    }
+
+    fn choose_thread(&self) -> Result<usize, Error> {
+        IoHandle::choose(&self.around.threads, self.options.affinity).ok_or(Error::NoIoThread)
+    }
+
+    fn parent(&self, endpoint: EndpointId) -> Parent {
+        Parent {
+            mailbox: self.mailbox.clone(),
+            endpoint,
+            options: Arc::new(self.options.clone()),
+            events: self.events.clone(),
+        }
+    }
+
+    fn origin(&mut self) -> Origin {
+        Origin {
+            routing_id: self.connect_routing_id.take(),
+        }
+    }
+
+    /// What an inproc peer is told in place of a handshake.
+    fn introduction(&self) -> Msg {
+        let mut metadata = Metadata::new();
+        let name = self.socket_type().name();
+        metadata.insert(Metadata::SOCKET_TYPE, Bytes::from_static(name.as_bytes()));
+        if !self.options.routing_id.is_empty() {
+            metadata.insert(Metadata::IDENTITY, self.options.routing_id.clone());
+        }
+        Msg::peer(Arc::new(metadata))
+    }
+
+    fn take_pipe(&mut self, end: PipeEnd, endpoint: EndpointId, origin: Origin) {
+        let key = self.pipes.insert(end);
+        if let Some(pipe) = self.pipes.get_mut(key) {
+            pipe.attach(self.mailbox.clone(), key);
+        }
+        if let Some(bond) = self.bonds.get_mut(&endpoint) {
+            if bond.pipes.len() == bond.pipes.capacity() {
+                bond.pipes.retain(|key| self.pipes.contains(*key));
+            }
+            bond.pipes.push(key);
+        }
+        self.pattern.attach(&mut self.pipes, key, origin);
+    }
+
+    // ── messages ─────────────────────────────────────────────────────────────────────────────
+
+    /// Sends a frame; not flushed.
+    pub(crate) fn send(&mut self, msg: Msg) -> Result<(), (Refused, Msg)> {
+        self.pattern.send(&mut self.pipes, msg)
+    }
+
+    /// Makes what was sent visible to its receivers.
+    pub(crate) fn flush(&mut self) {
+        self.pattern.flush(&mut self.pipes);
+    }
+
+    pub(crate) fn recv(&mut self) -> Result<Msg, Refused> {
+        self.pattern.recv(&mut self.pipes)
+    }
+
+    pub(crate) fn can_send(&mut self) -> bool {
+        self.pattern.can_send(&mut self.pipes)
+    }
+
+    pub(crate) fn can_recv(&mut self) -> bool {
+        self.pattern.can_recv(&mut self.pipes)
+    }
+
+    /// # Errors
+    /// [`Error::InvalidArgument`] if the socket type has no such option.
+    pub(crate) fn set_pattern(&mut self, option: PatternOption) -> Result<(), Error> {
+        let set = self.pattern.set(&mut self.pipes, option);
+        self.pattern.flush(&mut self.pipes);
+        set
+    }
+
+    pub(crate) fn peer_is_writable(&mut self, routing_id: &[u8]) -> Result<bool, Refused> {
+        self.pattern.peer_is_writable(&mut self.pipes, routing_id)
+    }
+
+    /// Makes ROUTER a raw socket, before it is bound or connected.
+    pub(crate) fn set_pattern_raw(&mut self) {
+        self.pattern = pattern::raw();
+    }
+
+    /// Whether the socket was ever bound or connected.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.last_bond == 0
+    }
+
+    /// The routing id of the peer that the last connect leads to; ROUTER and STREAM.
+    pub(crate) fn last_routing_id(&self) -> Option<&Bytes> {
+        let bond = self.bonds.get(&EndpointId(self.last_bond))?;
+        self.pattern.routing_id_of(*bond.pipes.last()?)
+    }
+
+    /// Changes the high-water marks of all pipes.
+    pub(crate) fn apply_hwm(&mut self) {
+        let (send, recv) = (self.options.send_hwm, self.options.recv_hwm);
+        for key in self.pipes.keys() {
+            if let Some(pipe) = self.pipes.get_mut(key) {
+                pipe.set_hwm(send, recv);
+            }
+            self.pattern.on_writable(&mut self.pipes, key);
+        }
+    }
+
+    // ── the end ──────────────────────────────────────────────────────────────────────────────
+
+    /// Ends everything the socket has; it is over when [`SocketBase::is_over`] says so.
+    pub(crate) fn close(&mut self, now: Instant) {
+        let linger = self.options.linger;
+        self.closing = Some(linger);
+        let expires = linger.map(|linger| now + linger);
+        self.around.registry.forget(&self.mailbox, now, expires);
+        self.pipes = Slab::new();
+        for child in self.bonds.values().flat_map(|bond| &bond.children) {
+            self.close_child(*child, linger);
+        }
+    }
+
+    /// Whether a closed socket's last child is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closing.is_some() && self.children == 0
+    }
+}
+
+impl Drop for SocketBase {
+    fn drop(&mut self) {
+        self.mailbox.close();
+        self.events.stop();
+    }
+}
