@@ -54,5 +54,5 @@ pub use crate::error::{Error, ProtocolError, Result, SendError};
 pub use crate::monitor::{Event, EventKind, Monitor, Reason};
 pub use crate::msg::{Metadata, Msg};
 pub use crate::options::{ReconnectStop, SocketType};
-pub use crate::poll::{POLLIN, POLLOUT};
+pub use crate::poll::{POLLERR, POLLIN, POLLOUT, POLLPRI, PollEvent, PollItem, Poller, poll};
 pub use crate::socket::{DONTWAIT, Multipart, SNDMORE, Socket};

@@ -70,9 +70,13 @@ impl<C> Mailbox<C> {
     /// Owner: announces that it will wait for its signal. False if something is pending: do not.
     #[must_use]
     pub(crate) fn may_sleep(&self) -> bool {
-        self.state
+        match self
+            .state
             .compare_exchange(0, ASLEEP, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        {
+            Ok(_) => true,
+            Err(state) => state == ASLEEP,
+        }
     }
 
     /// Owner: has stopped waiting, for whatever reason.

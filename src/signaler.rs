@@ -4,8 +4,11 @@
 //! thread its poller's waker, the reaper a note on its channel. A mailbox can change its signal
 //! while it is in use, because a socket is waited for in different ways in its life.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -61,6 +64,59 @@ impl Signal for Signaler {
     fn signal(&self) {
         *self.signalled.lock() = true;
         self.changed.notify_one();
+    }
+}
+
+/// The signal of a thread that waits in the system's `poll`.
+#[derive(Debug)]
+pub(crate) struct FdSignaler {
+    sender: UnixStream,
+    receiver: UnixStream,
+}
+
+impl FdSignaler {
+    fn new() -> io::Result<Self> {
+        let (sender, receiver) = UnixStream::pair()?;
+        sender.set_nonblocking(true)?;
+        receiver.set_nonblocking(true)?;
+        Ok(Self { sender, receiver })
+    }
+
+    /// The calling thread's own.
+    ///
+    /// # Errors
+    /// The system has no descriptors left.
+    pub(crate) fn of_this_thread() -> io::Result<Arc<Self>> {
+        thread_local! {
+            static OWN: RefCell<Option<Arc<FdSignaler>>> = const { RefCell::new(None) };
+        }
+        let own = OWN.try_with(|own| own.borrow().clone()).unwrap_or(None);
+        if let Some(own) = own {
+            return Ok(own);
+        }
+        let new = Arc::new(Self::new()?);
+        let _ = OWN.try_with(|own| *own.borrow_mut() = Some(new.clone()));
+        Ok(new)
+    }
+
+    /// Forgets the signals given so far.
+    pub(crate) fn clear(&self) {
+        let mut bytes = [0; 64];
+        while matches!((&self.receiver).read(&mut bytes), Ok(n) if n == bytes.len()) {}
+    }
+}
+
+impl AsFd for FdSignaler {
+    /// The descriptor that is readable once the signal is given.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.receiver.as_fd()
+    }
+}
+
+impl Signal for FdSignaler {
+    fn signal(&self) {
+        // A full buffer is signal enough.
+        let _ = (&self.sender).write(&[1]);
     }
 }
 

@@ -124,11 +124,23 @@ impl SocketBase {
     /// Waits until there may be something to react to; false if the deadline came first.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         let signaler = Signaler::of_this_thread();
-        self.mailbox
-            .retarget(&(signaler.clone() as Arc<dyn Signal>));
-        let signalled = !self.mailbox.may_sleep() || signaler.wait(deadline);
-        self.mailbox.awake();
+        let signal: Arc<dyn Signal> = signaler.clone();
+        let signalled = !self.fall_asleep(&signal) || signaler.wait(deadline);
+        self.awake();
         signalled
+    }
+
+    /// From now on, `signal` is given when there may be something to react to. False if there is
+    /// already: then do not wait for it.
+    #[must_use]
+    pub(crate) fn fall_asleep(&self, signal: &Arc<dyn Signal>) -> bool {
+        self.mailbox.retarget(signal);
+        self.mailbox.may_sleep()
+    }
+
+    /// The wait is over, for whatever reason.
+    pub(crate) fn awake(&self) {
+        self.mailbox.awake();
     }
 
     fn on_command(&mut self, command: SocketCmd) {
