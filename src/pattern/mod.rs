@@ -4,6 +4,9 @@
 //! call. It knows no mailbox, no thread, no clock and no descriptor, and it never waits: what
 //! cannot be done now is [`Refused`], with the message given back.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use bytes::Bytes;
 
 use crate::error::Error;
