@@ -122,6 +122,13 @@ impl<P: Pattern> Rig<P> {
         self.deliver();
     }
 
+    /// The peer sends a message, if it is there and has room.
+    pub(crate) fn try_say(&mut self, peer: Peer, bodies: &[impl AsRef<[u8]>]) {
+        if self.wires.can_say(peer) {
+            self.say(peer, bodies);
+        }
+    }
+
     /// What the peer receives next.
     #[track_caller]
     pub(crate) fn hear(&mut self, peer: Peer) -> Option<Frames> {

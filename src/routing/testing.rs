@@ -148,12 +148,13 @@ impl Wires {
         self.far_end(peer).flush();
     }
 
-    /// What the peer receives next: a whole message.
+    /// What the peer receives next: a whole message. A peer that is gone hears nothing.
     #[track_caller]
     pub(crate) fn hear(&mut self, peer: Peer) -> Option<Frames> {
         let mut heard = Frames::new();
+        let far = self.far.get_mut(peer.0)?;
         loop {
-            match self.far_end(peer).read() {
+            match far.read() {
                 Pop::Item(frame) => {
                     heard.push(frame.to_vec());
                     if !frame.more() {
@@ -183,6 +184,11 @@ impl Wires {
     #[track_caller]
     pub(crate) fn far_end(&mut self, peer: Peer) -> &mut PipeEnd {
         self.far.get_mut(peer.0).expect("the peer is there")
+    }
+
+    /// Whether the peer is there and could say something.
+    pub(crate) fn can_say(&mut self, peer: Peer) -> bool {
+        self.far.get_mut(peer.0).is_some_and(|end| end.can_write())
     }
 
     /// Whether the near end is still in the slab.
