@@ -129,7 +129,7 @@ impl NamedPeers {
         let begins = !self.fq.is_within_message();
         match self.fq.recv(pipes) {
             Next::Frame(key, frame) if begins => Next::Frame(key, self.label(key, frame)),
-            next => next,
+            next @ (Next::Frame(..) | Next::Ended(_) | Next::Idle) => next,
         }
     }
 

@@ -83,15 +83,14 @@ impl Rep {
         None
     }
 
-    fn recv_body(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
-        let (_, frame) = self.recv_from(pipes).ok_or(Refused::WouldBlock)?;
-        if !frame.more() {
-            self.state = match std::mem::take(&mut self.state) {
-                State::Receiving(route) => State::Asked(route),
-                other => other,
-            };
-        }
-        Ok(frame)
+    /// Reads a frame of the body; the last makes it our turn to speak.
+    fn recv_body(&mut self, pipes: &mut Pipes, route: Route) -> Result<Msg, Refused> {
+        let received = self.recv_from(pipes).map(|(_, frame)| frame);
+        self.state = match &received {
+            Some(frame) if !frame.more() => State::Asked(route),
+            Some(_) | None => State::Receiving(route),
+        };
+        received.ok_or(Refused::WouldBlock)
     }
 
     /// Writes a reply's first frame behind the envelope.
@@ -175,9 +174,12 @@ impl Pattern for Rep {
         if matches!(self.state, State::Listening) && !self.take_request(pipes) {
             return Err(Refused::WouldBlock);
         }
-        match self.state {
-            State::Listening | State::Receiving(_) => self.recv_body(pipes),
-            State::Asked(_) | State::Replying(_) | State::Dropping => Err(Refused::Fsm),
+        match std::mem::take(&mut self.state) {
+            State::Receiving(route) => self.recv_body(pipes, route),
+            state @ (State::Listening | State::Asked(_) | State::Replying(_) | State::Dropping) => {
+                self.state = state;
+                Err(Refused::Fsm)
+            }
         }
     }
 

@@ -151,6 +151,25 @@ fn live<P: Pattern>(pattern: P, options: Vec<PatternOption>, ops: Vec<Op>) {
     life.end();
 }
 
+#[test]
+fn without_peers_only_those_that_may_drop_can_send() {
+    for (socket_type, can_send) in [
+        (SocketType::PAIR, false),
+        (SocketType::REQ, false),
+        (SocketType::REP, false),
+        (SocketType::DEALER, false),
+        (SocketType::ROUTER, true),
+        (SocketType::PULL, false),
+        (SocketType::PUSH, false),
+        (SocketType::STREAM, true),
+    ] {
+        let (mut pattern, mut pipes) = (for_type(socket_type), Pipes::new());
+        assert_eq!(pattern.can_send(&mut pipes), can_send, "{socket_type:?}");
+        assert!(!pattern.can_recv(&mut pipes), "{socket_type:?}");
+    }
+    assert!(raw_router().can_send(&mut Pipes::new()));
+}
+
 proptest! {
     #[test]
     fn pair_keeps_its_word(ops in ops()) {
