@@ -4,12 +4,48 @@
 //! call. It knows no mailbox, no thread, no clock and no descriptor, and it never waits: what
 //! cannot be done now is [`Refused`], with the message given back.
 
+mod dealer;
+mod named;
+mod pair;
+mod pipeline;
+mod rep;
+mod req;
+mod router;
+mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
+
 use bytes::Bytes;
 
 use crate::error::Error;
 use crate::msg::Msg;
-use crate::pipe::Pipes;
+use crate::options::SocketType;
+use crate::pipe::{PipeEnd, Pipes};
+use crate::routing::write;
 use crate::slab::Key;
+
+/// The behaviour of a socket type.
+pub(crate) fn for_type(socket_type: SocketType) -> Box<dyn Pattern> {
+    match socket_type {
+        SocketType::PAIR => Box::new(pair::Pair::default()),
+        SocketType::REQ => Box::new(req::Req::new()),
+        SocketType::REP => Box::new(rep::Rep::default()),
+        SocketType::DEALER => Box::new(dealer::Dealer::default()),
+        SocketType::ROUTER => Box::new(router::Router::new()),
+        SocketType::PULL => Box::new(pipeline::Pull::default()),
+        SocketType::PUSH => Box::new(pipeline::Push::default()),
+        SocketType::STREAM => Box::new(stream::Stream::new()),
+        // MERGE: replaced by the arms of PUB, XPUB, SUB and XSUB.
+        SocketType::PUB | SocketType::XPUB | SocketType::SUB | SocketType::XSUB => {
+            Box::new(pair::Pair::default())
+        }
+    }
+}
+
+/// The behaviour of a ROUTER over raw tcp (`ZMQ_ROUTER_RAW`).
+pub(crate) fn raw_router() -> Box<dyn Pattern> {
+    Box::new(stream::Stream::raw_router())
+}
 
 /// Why a pattern did not do what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,7 +149,7 @@ pub(crate) trait Pattern: std::fmt::Debug + Send {
     /// [`Error::InvalidArgument`] if the socket type has no such option.
     fn set(&mut self, pipes: &mut Pipes, option: PatternOption) -> Result<(), Error> {
         let _ = (pipes, option);
-        Err(Error::InvalidArgument("the socket type has no such option"))
+        Err(no_such_option())
     }
 
     /// Whether the peer of this routing id has room for a message; ROUTER only.
@@ -129,11 +165,23 @@ pub(crate) trait Pattern: std::fmt::Debug + Send {
     }
 }
 
-/// x
-pub(crate) fn for_type(_: crate::options::SocketType) -> Box<dyn Pattern> {
-    panic!()
+fn no_such_option() -> Error {
+    Error::InvalidArgument("the socket type has no such option")
 }
-/// x
-pub(crate) fn raw() -> Box<dyn Pattern> {
-    panic!()
+
+/// Whether nobody is at the other end of a pipe, as far as is known.
+fn is_peer_gone(pipes: &Pipes, key: Key) -> bool {
+    pipes.get(key).is_none_or(PipeEnd::is_peer_gone)
 }
+
+/// Writes an empty message, by which a ROUTER at the other end learns of this peer.
+fn greet(pipes: &mut Pipes, key: Key) {
+    if write(pipes, key, Msg::new()).is_ok() {
+        if let Some(pipe) = pipes.get_mut(key) {
+            pipe.flush();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! [`Fq`], fair queueing: messages are taken from all pipes in turn, one whole message from each.
+//!
+//! It owns the order of the pipes and knows in the middle of which message it is. It never mixes
+//! two messages, and never waits. A pipe that is over is reported once and forgotten; removing it
+//! is the caller's part.
+
+use std::collections::VecDeque;
+
+use crate::msg::{Kind, Msg};
+use crate::pipe::Pipes;
+use crate::routing::ActiveList;
+use crate::slab::Key;
+use crate::ypipe::Pop;
+
+/// What the pipes held.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Next<T> {
+    /// A frame, and the pipe that it came from.
+    Frame(Key, T),
+    /// This pipe is over: everything was read and its peer is gone. It should be removed; then
+    /// ask again.
+    Ended(Key),
+    /// Nothing now.
+    Idle,
+}
+
+/// Round robin over the pipes that have something to read, a whole message from each.
+///
+/// Records for the engine are no messages and are skipped.
+#[derive(Debug, Default)]
+pub(crate) struct Fq {
+    turns: ActiveList,
+    /// The pipe whose message is being read; it stays the current one meanwhile.
+    within: Option<Key>,
+    /// The rest of a message whose pipe was detached while it was being read.
+    rest: VecDeque<Msg>,
+}
+
+impl Fq {
+    /// Takes a pipe into use.
+    pub(crate) fn attach(&mut self, key: Key) {
+        self.turns.insert(key);
+    }
+
+    /// A pipe has something to read again, perhaps only its end.
+    pub(crate) fn activate(&mut self, key: Key) {
+        self.turns.activate(key);
+    }
+
+    /// Reads no more from a pipe, except the rest of a message that has been begun. To be called
+    /// before the pipe is removed.
+    pub(crate) fn detach(&mut self, pipes: &mut Pipes, key: Key) {
+        if self.within == Some(key) && self.turns.contains(key) {
+            self.keep_rest(pipes, key);
+            self.within = (!self.rest.is_empty()).then_some(key);
+        }
+        self.turns.remove(key);
+    }
+
+    /// To be called when a pipe's peer is gone: whether nothing is left to read, so that the pipe
+    /// can be removed at once. Otherwise the pipe becomes active, and its end will be reported.
+    pub(crate) fn is_over(&mut self, pipes: &mut Pipes, key: Key) -> bool {
+        self.turns.activate(key);
+        pipes
+            .get_mut(key)
+            .is_none_or(|pipe| matches!(pipe.peek(), Pop::Finished))
+    }
+
+    /// Whether a message has been read in part.
+    pub(crate) fn is_within_message(&self) -> bool {
+        self.within.is_some()
+    }
+
+    /// Reads the next frame: of the message that has been begun, otherwise of the next pipe that
+    /// has one.
+    pub(crate) fn recv(&mut self, pipes: &mut Pipes) -> Next<Msg> {
+        if let (Some(key), Some(frame)) = (self.within, self.rest.pop_front()) {
+            self.within = frame.more().then_some(key);
+            return Next::Frame(key, frame);
+        }
+        while let Some(key) = self.turns.current() {
+            match pipes.get_mut(key).map_or(Pop::Finished, |p| p.read()) {
+                Pop::Item(record) if record.kind() != Kind::Data => {}
+                Pop::Item(frame) => {
+                    self.took(key, frame.more());
+                    return Next::Frame(key, frame);
+                }
+                Pop::Empty => self.pause(),
+                Pop::Finished => return self.end(key),
+            }
+        }
+        Next::Idle
+    }
+
+    /// What [`Fq::recv`] would return, without taking it: the frame can be peeked at in its pipe,
+    /// unless that was detached.
+    pub(crate) fn peek(&mut self, pipes: &mut Pipes) -> Next<()> {
+        if let (Some(key), false) = (self.within, self.rest.is_empty()) {
+            return Next::Frame(key, ());
+        }
+        while let Some(key) = self.turns.current() {
+            let Some(pipe) = pipes.get_mut(key) else {
+                return self.end(key);
+            };
+            match pipe.peek() {
+                Pop::Item(record) if record.kind() != Kind::Data => drop(pipe.read()),
+                Pop::Item(_) => return Next::Frame(key, ()),
+                Pop::Empty => self.pause(),
+                Pop::Finished => return self.end(key),
+            }
+        }
+        Next::Idle
+    }
+
+    /// Reads the rest of a message that has been begun, and drops it.
+    pub(crate) fn skip_message(&mut self, pipes: &mut Pipes) {
+        while self.is_within_message() {
+            drop(self.recv(pipes));
+        }
+    }
+
+    fn took(&mut self, key: Key, more: bool) {
+        self.within = more.then_some(key);
+        if !more {
+            self.turns.advance();
+        }
+    }
+
+    /// Pipes deliver whole messages, so this is the end of none; still, nothing may wait for one.
+    fn pause(&mut self) {
+        self.within = None;
+        self.turns.deactivate_current();
+    }
+
+    fn end<T>(&mut self, key: Key) -> Next<T> {
+        self.within = None;
+        self.turns.remove(key);
+        Next::Ended(key)
+    }
+
+    fn keep_rest(&mut self, pipes: &mut Pipes, key: Key) {
+        let Some(pipe) = pipes.get_mut(key) else {
+            return;
+        };
+        while let Pop::Item(frame) = pipe.read() {
+            let more = frame.more();
+            self.rest.push_back(frame);
+            if !more {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! [`Lb`], load balancing: each message goes to the next pipe that has room.
+//!
+//! It owns the order of the pipes and knows in the middle of which message it is. It never splits
+//! a message between pipes, and never waits: a message that no pipe has room for is given back.
+
+use crate::msg::Msg;
+use crate::pipe::Pipes;
+use crate::routing::{ActiveList, Unflushed, write};
+use crate::slab::Key;
+
+/// Where the frames of the present message go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Message {
+    /// No message has been begun.
+    #[default]
+    None,
+    /// To this pipe, which stays the current one meanwhile.
+    To(Key),
+    /// Nowhere: the pipe died, and the frames that it took died with it.
+    Lost,
+}
+
+/// Round robin over the pipes that have room, a whole message to each.
+#[derive(Debug, Default)]
+pub(crate) struct Lb {
+    turns: ActiveList,
+    message: Message,
+    unflushed: Unflushed,
+}
+
+impl Lb {
+    /// Takes a pipe into use.
+    pub(crate) fn attach(&mut self, key: Key) {
+        self.turns.insert(key);
+    }
+
+    /// A pipe has room again.
+    pub(crate) fn activate(&mut self, key: Key) {
+        self.turns.activate(key);
+    }
+
+    /// Writes no more to a pipe. What is still to come of a message that it has begun to take is
+    /// swallowed.
+    pub(crate) fn detach(&mut self, key: Key) {
+        if self.message == Message::To(key) {
+            self.message = Message::Lost;
+        }
+        self.turns.remove(key);
+    }
+
+    /// Writes a frame, and returns the pipe that took it: `None` for the rest of a lost message.
+    ///
+    /// # Errors
+    /// The message, if no pipe has room; never in the middle of a message.
+    pub(crate) fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<Option<Key>, Msg> {
+        match self.message {
+            Message::None => self.begin(pipes, msg).map(Some),
+            Message::To(key) => Ok(self.proceed(pipes, key, msg)),
+            Message::Lost => {
+                self.lose(msg.more());
+                Ok(None)
+            }
+        }
+    }
+
+    fn begin(&mut self, pipes: &mut Pipes, mut msg: Msg) -> Result<Key, Msg> {
+        while let Some(key) = self.turns.current() {
+            let more = msg.more();
+            match write(pipes, key, msg) {
+                Ok(()) => {
+                    self.written(pipes, key, more);
+                    return Ok(key);
+                }
+                Err(back) => msg = back,
+            }
+            self.turns.deactivate_current();
+        }
+        Err(msg)
+    }
+
+    fn proceed(&mut self, pipes: &mut Pipes, key: Key, msg: Msg) -> Option<Key> {
+        let more = msg.more();
+        if write(pipes, key, msg).is_err() {
+            self.detach(key);
+            self.lose(more);
+            return None;
+        }
+        self.written(pipes, key, more);
+        Some(key)
+    }
+
+    fn written(&mut self, pipes: &mut Pipes, key: Key, more: bool) {
+        if more {
+            self.message = Message::To(key);
+            return;
+        }
+        self.message = Message::None;
+        self.turns.advance();
+        self.unflushed.add(pipes, key);
+    }
+
+    fn lose(&mut self, more: bool) {
+        self.message = if more { Message::Lost } else { Message::None };
+    }
+
+    /// Flushes the pipes that were written to since the last flush.
+    pub(crate) fn flush(&mut self, pipes: &mut Pipes) {
+        self.unflushed.flush(pipes);
+    }
+
+    /// Whether `send` would take a frame now.
+    pub(crate) fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        if self.message != Message::None {
+            return true;
+        }
+        while let Some(key) = self.turns.current() {
+            if pipes.get_mut(key).is_some_and(|pipe| pipe.can_write()) {
+                return true;
+            }
+            self.turns.deactivate_current();
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests;
