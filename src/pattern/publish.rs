@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::error::Error;
 use crate::msg::Msg;
 use crate::pattern::upstream::{self, Request, Role, Upstream};
-use crate::pattern::{Origin, Pattern, PatternOption, Refused};
+use crate::pattern::{Origin, Pattern, PatternOption, Refused, no_such_option};
 use crate::pipe::{PipeEnd, Pipes};
 use crate::routing::dist::Dist;
 use crate::routing::subscriptions::Subscribers;
@@ -323,7 +323,7 @@ impl Pattern for Publish {
             | PatternOption::ReqCorrelate(_)
             | PatternOption::ReqRelaxed(_)
             | PatternOption::XsubVerboseUnsubscribe(_) => {
-                return Err(Error::InvalidArgument("XPUB and PUB have no such option"));
+                return Err(no_such_option());
             }
         }
         Ok(())

@@ -8,7 +8,7 @@
 use crate::error::Error;
 use crate::msg::Msg;
 use crate::pattern::upstream::{self, Request, Role, Upstream};
-use crate::pattern::{Origin, Pattern, PatternOption, Refused};
+use crate::pattern::{Origin, Pattern, PatternOption, Refused, is_peer_gone, no_such_option};
 use crate::pipe::{PipeEnd, Pipes};
 use crate::routing::dist::Dist;
 use crate::routing::fq::{Fq, Next};
@@ -125,7 +125,7 @@ impl Pattern for Subscribe {
         self.fq.attach(key);
         self.dist.insert(key);
         self.tell_topics(pipes, key);
-        if pipes.get(key).is_none_or(PipeEnd::is_peer_gone) {
+        if is_peer_gone(pipes, key) {
             self.on_closed(pipes, key);
         }
     }
@@ -232,7 +232,7 @@ impl Pattern for Subscribe {
             | PatternOption::XpubManual(_)
             | PatternOption::XpubNodrop(_)
             | PatternOption::XpubWelcome(_) => {
-                return Err(Error::InvalidArgument("XSUB and SUB have no such option"));
+                return Err(no_such_option());
             }
         }
         Ok(())
