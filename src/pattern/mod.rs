@@ -8,12 +8,15 @@ mod dealer;
 mod named;
 mod pair;
 mod pipeline;
+mod publish;
 mod rep;
 mod req;
 mod router;
 mod stream;
+mod subscribe;
 #[cfg(test)]
 pub(crate) mod testing;
+mod upstream;
 
 use bytes::Bytes;
 
@@ -28,6 +31,8 @@ use crate::slab::Key;
 pub(crate) fn for_type(socket_type: SocketType) -> Box<dyn Pattern> {
     match socket_type {
         SocketType::PAIR => Box::new(pair::Pair::default()),
+        SocketType::PUB => Box::new(publish::Publish::new(false)),
+        SocketType::SUB => Box::new(subscribe::Subscribe::new(true)),
         SocketType::REQ => Box::new(req::Req::new()),
         SocketType::REP => Box::new(rep::Rep::default()),
         SocketType::DEALER => Box::new(dealer::Dealer::default()),
@@ -35,10 +40,8 @@ pub(crate) fn for_type(socket_type: SocketType) -> Box<dyn Pattern> {
         SocketType::PULL => Box::new(pipeline::Pull::default()),
         SocketType::PUSH => Box::new(pipeline::Push::default()),
         SocketType::STREAM => Box::new(stream::Stream::new()),
-        // MERGE: replaced by the arms of PUB, XPUB, SUB and XSUB.
-        SocketType::PUB | SocketType::XPUB | SocketType::SUB | SocketType::XSUB => {
-            Box::new(pair::Pair::default())
-        }
+        SocketType::XPUB => Box::new(publish::Publish::new(true)),
+        SocketType::XSUB => Box::new(subscribe::Subscribe::new(false)),
     }
 }
 
@@ -52,6 +55,9 @@ pub(crate) fn raw_router() -> Box<dyn Pattern> {
 pub(crate) enum Refused {
     /// Not now: no pipe has room, or none has a message.
     WouldBlock,
+    /// Not yet: much that was of no use has been read, and more may be there. The caller looks
+    /// at its clock and asks again; no event will call it.
+    Yield,
     /// Not in this state.
     Fsm,
     /// Not this socket type.
@@ -140,7 +146,8 @@ pub(crate) trait Pattern: std::fmt::Debug + Send {
     /// Whether `send` would take a frame now.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;
 
-    /// Whether `recv` would give a frame now.
+    /// Whether `recv` would give a frame now. Where `recv` would [`Yield`](Refused::Yield) it is
+    /// true, so that nobody waits for an event in vain.
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
 
     /// Changes an option.

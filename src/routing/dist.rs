@@ -1,0 +1,181 @@
+//! [`Dist`]: fan-out, one message to many pipes, whole or not at all.
+//!
+//! A message goes to the pipes that *match* when it begins. A pipe that has no room then is
+//! *stalled*: it misses this message with all its frames, and further messages until it is
+//! writable again. A pipe that comes, or becomes writable, in the middle of a message takes part
+//! from the next one on. The work for a message grows with the number of matching pipes, not with
+//! the number of pipes. This file never decides who matches.
+
+use std::collections::BTreeSet;
+
+use crate::msg::Msg;
+use crate::pipe::{Pipes, WriteError};
+use crate::routing::Unflushed;
+use crate::slab::Key;
+
+/// The order of fan-out over the pipes of one socket.
+#[derive(Debug, Default)]
+pub(crate) struct Dist {
+    /// The pipes that can be written to at all.
+    pipes: BTreeSet<Key>,
+    /// The pipes that were found full and have not become writable since; a subset of `pipes`.
+    stalled: BTreeSet<Key>,
+    /// The recipients of the message that is to be sent, or of which frames were sent.
+    matching: Vec<Key>,
+    /// `matching` is strictly ascending, so that no pipe is in it twice.
+    ascending: bool,
+    mid_message: bool,
+    unflushed: Unflushed,
+}
+
+impl Dist {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes part from the next message on.
+    pub(crate) fn insert(&mut self, key: Key) {
+        self.pipes.insert(key);
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) {
+        self.pipes.remove(&key);
+        self.stalled.remove(&key);
+    }
+
+    pub(crate) fn on_writable(&mut self, key: Key) {
+        self.stalled.remove(&key);
+    }
+
+    /// Whether frames of a message have been sent and its last is still to come.
+    pub(crate) fn is_mid_message(&self) -> bool {
+        self.mid_message
+    }
+
+    /// Takes a pipe out of the message that is being sent, so that it can be told other things.
+    pub(crate) fn interrupt(&mut self, pipes: &mut Pipes, key: Key) {
+        if !self.mid_message {
+            return;
+        }
+        self.matching.retain(|&other| other != key);
+        if let Some(pipe) = pipes.get_mut(key) {
+            pipe.rollback();
+        }
+    }
+
+    /// Makes a pipe a recipient of the next message; once or more often.
+    pub(crate) fn match_key(&mut self, key: Key) {
+        self.ascending &= self.matching.last().is_none_or(|last| *last < key);
+        self.matching.push(key);
+    }
+
+    /// Leaves the next message without recipients.
+    pub(crate) fn unmatch_all(&mut self) {
+        self.matching.clear();
+        self.ascending = true;
+    }
+
+    /// Makes the pipes recipients that are none, and the other way round.
+    pub(crate) fn reverse_match(&mut self) {
+        self.settle();
+        let matching = std::mem::take(&mut self.matching);
+        let others = self.pipes.iter().copied();
+        self.matching = others
+            .filter(|key| matching.binary_search(key).is_err())
+            .collect();
+    }
+
+    /// Whether no recipient would miss the message. If one would,
+    /// [`Writable`](crate::pipe::PipeEvent::Writable) will come from it.
+    pub(crate) fn all_matching_have_room(&mut self, pipes: &mut Pipes) -> bool {
+        for key in &self.matching {
+            let has_room = pipes
+                .get_mut(*key)
+                .is_none_or(|pipe| pipe.is_peer_gone() || pipe.can_write());
+            if !has_room {
+                return false;
+            }
+            self.stalled.remove(key);
+        }
+        true
+    }
+
+    /// Sends a frame to the recipients of its message that have not missed an earlier one.
+    pub(crate) fn send_to_matching(&mut self, pipes: &mut Pipes, frame: Msg) {
+        self.settle();
+        self.mid_message = frame.more();
+        let mut recipients = std::mem::take(&mut self.matching);
+        if let Some(last) = recipients.pop() {
+            recipients.retain(|key| self.write(pipes, *key, || frame.clone()));
+            if self.write(pipes, last, || frame) {
+                recipients.push(last);
+            }
+        }
+        if self.mid_message {
+            self.matching = recipients;
+        } else {
+            self.end(pipes, recipients);
+        }
+    }
+
+    /// Sends a frame to all pipes that have not missed an earlier one of its message.
+    pub(crate) fn send_to_all(&mut self, pipes: &mut Pipes, frame: Msg) {
+        if !self.mid_message {
+            self.unmatch_all();
+            self.matching.extend(&self.pipes);
+        }
+        self.send_to_matching(pipes, frame);
+    }
+
+    /// Writes a record for the peers' engines to all pipes, full ones too.
+    pub(crate) fn tell_all(&mut self, pipes: &mut Pipes, record: &Msg) {
+        for key in &self.pipes {
+            if let Some(pipe) = pipes.get_mut(*key) {
+                pipe.write_uncounted(record.clone());
+                self.unflushed.add(pipes, *key);
+            }
+        }
+    }
+
+    /// Flushes what was written since the last flush.
+    pub(crate) fn flush(&mut self, pipes: &mut Pipes) {
+        self.unflushed.flush(pipes);
+    }
+
+    /// The message is complete; its recipients' memory is kept for the next one's.
+    fn end(&mut self, pipes: &mut Pipes, mut recipients: Vec<Key>) {
+        for key in recipients.drain(..) {
+            self.unflushed.add(pipes, key);
+        }
+        self.matching = recipients;
+    }
+
+    /// Sees to it that every recipient is there once.
+    fn settle(&mut self) {
+        if !self.ascending {
+            self.matching.sort_unstable();
+            self.matching.dedup();
+            self.ascending = true;
+        }
+    }
+
+    fn write(&mut self, pipes: &mut Pipes, key: Key, frame: impl FnOnce() -> Msg) -> bool {
+        if self.stalled.contains(&key) {
+            return false;
+        }
+        let Some(pipe) = pipes.get_mut(key) else {
+            return false;
+        };
+        match pipe.write(frame()) {
+            Ok(()) => true,
+            Err(WriteError::Full(_)) => {
+                self.stalled.insert(key);
+                false
+            }
+            Err(WriteError::Closed(_)) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
