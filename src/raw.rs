@@ -123,9 +123,14 @@ impl Engine for RawEngine {
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut from = self.sent;
-        let bodies = self.queue.iter().map(|msg| &msg[std::mem::take(&mut from)..]);
+        let bodies = self
+            .queue
+            .iter()
+            .map(|msg| &msg[std::mem::take(&mut from)..]);
         let shown = slices.iter_mut().zip(bodies);
-        shown.map(|(slice, body)| *slice = IoSlice::new(body)).count()
+        shown
+            .map(|(slice, body)| *slice = IoSlice::new(body))
+            .count()
     }
 
     fn handle_sent(&mut self, n: usize) {
@@ -183,7 +188,10 @@ mod tests {
     fn shown(engine: &RawEngine) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); 8];
         let n = engine.poll_transmit(&mut slices);
-        slices[..n].concat()
+        slices[..n]
+            .iter()
+            .flat_map(|slice| slice.to_vec())
+            .collect()
     }
 
     #[test]
@@ -194,7 +202,10 @@ mod tests {
             panic!("the peer is not announced");
         };
         assert!(peer.iter().eq([("Peer-Address", &b"127.0.0.1"[..])]));
-        assert_eq!(messages(&mut engine, b"bytes"), [Msg::new(), "bytes".into()]);
+        assert_eq!(
+            messages(&mut engine, b"bytes"),
+            [Msg::new(), "bytes".into()]
+        );
     }
 
     #[test]

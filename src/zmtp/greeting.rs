@@ -82,11 +82,7 @@ impl Greeting {
 
     /// Takes bytes from `input` until it is known what the peer speaks, and writes to `out` what
     /// is to be answered.
-    pub(crate) fn handle_input(
-        &mut self,
-        input: &mut &[u8],
-        out: &mut Vec<u8>,
-    ) -> Option<Version> {
+    pub(crate) fn handle_input(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Option<Version> {
         if self.len == 0 && *input.first()? != 0xFF {
             return Some(Version::Unversioned);
         }
@@ -125,6 +121,7 @@ impl Greeting {
 
     fn answer_major(&self, major: u8, out: &mut Vec<u8>) {
         if major < 2 {
+            // Every type's number fits.
             out.extend(u8::try_from(self.socket_type.number()));
             return;
         }
@@ -191,7 +188,11 @@ mod tests {
             (0x7F, 0, Version::V3_1),
         ];
         for (major, minor, version) in cases {
-            assert_eq!(greet(&full(major, minor)).0, Some(version), "{major}.{minor}");
+            assert_eq!(
+                greet(&full(major, minor)).0,
+                Some(version),
+                "{major}.{minor}"
+            );
         }
     }
 
@@ -200,7 +201,11 @@ mod tests {
         for major in [0, 1] {
             let (_, rest, sent) = greet(&full(major, 8));
             assert_eq!(sent, [SIGNATURE, &[3, 5]].concat(), "5 is DEALER");
-            assert_eq!(rest.len(), GREETING_LEN - OLD_LEN, "the rest is no greeting");
+            assert_eq!(
+                rest.len(),
+                GREETING_LEN - OLD_LEN,
+                "the rest is no greeting"
+            );
         }
     }
 

@@ -71,7 +71,10 @@ impl Heartbeat {
     pub(crate) fn limit_silence(&mut self, limit: Duration, now: Instant) {
         let silence = Silence { since: now, limit };
         let old = self.silence.and_then(Silence::end);
-        if silence.end().is_some_and(|end| old.is_none_or(|old| end < old)) {
+        if silence
+            .end()
+            .is_some_and(|end| old.is_none_or(|old| end < old))
+        {
             self.silence = Some(silence);
         }
     }

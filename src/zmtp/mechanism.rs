@@ -132,7 +132,12 @@ fn properties(options: &Options) -> impl Iterator<Item = (&str, &[u8])> {
         .then_some((Metadata::IDENTITY, &options.routing_id[..]));
     std::iter::once((Metadata::SOCKET_TYPE, socket_type.name().as_bytes()))
         .chain(identity)
-        .chain(options.metadata.iter().map(|(name, value)| (&name[..], &value[..])))
+        .chain(
+            options
+                .metadata
+                .iter()
+                .map(|(name, value)| (&name[..], &value[..])),
+        )
 }
 
 /// Whether the peer that says this of itself may talk to us. A peer that does not tell its
