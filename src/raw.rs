@@ -188,7 +188,10 @@ mod tests {
     fn shown(engine: &RawEngine) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); 8];
         let n = engine.poll_transmit(&mut slices);
-        slices[..n].concat()
+        slices[..n]
+            .iter()
+            .flat_map(|slice| slice.to_vec())
+            .collect()
     }
 
     #[test]

@@ -467,7 +467,7 @@ fn bind_network(base: &mut SocketBase, text: &str, endpoint: &Endpoint) -> Resul
 /// What a refusal means to the caller.
 fn error_of(refused: Refused) -> Error {
     match refused {
-        Refused::WouldBlock => Error::Again,
+        Refused::WouldBlock | Refused::Yield => Error::Again,
         Refused::Fsm => Error::Fsm,
         Refused::NotSupported => Error::NotSupported,
         Refused::HostUnreachable => Error::HostUnreachable,
@@ -482,15 +482,27 @@ struct Patience {
 }
 
 impl Patience {
+    /// Whether a call that made no progress yet is to be tried again at once.
+    fn goes_on(&mut self, flags: i32, timeout: Option<Duration>) -> bool {
+        if flags & DONTWAIT != 0 || timeout == Some(Duration::ZERO) {
+            return false;
+        }
+        self.deadline(timeout)
+            .is_none_or(|deadline| Instant::now() < deadline)
+    }
+
+    fn deadline(&mut self, timeout: Option<Duration>) -> Option<Instant> {
+        *self
+            .deadline
+            .get_or_insert_with(|| timeout.map(|limit| Instant::now() + limit))
+    }
+
     /// Waits for something to happen; false if it should not, or not any more.
     fn wait(&mut self, base: &SocketBase, flags: i32, timeout: Option<Duration>) -> bool {
         if flags & DONTWAIT != 0 || timeout == Some(Duration::ZERO) {
             return false;
         }
-        let deadline = *self
-            .deadline
-            .get_or_insert_with(|| timeout.map(|limit| Instant::now() + limit));
-        base.wait(deadline)
+        base.wait(self.deadline(timeout))
     }
 }
 
@@ -535,6 +547,7 @@ fn recv_waiting(base: &mut SocketBase, flags: i32) -> Result<Msg> {
         match base.recv() {
             Ok(msg) => return Ok(msg),
             Err(Refused::WouldBlock) if patience.wait(base, flags, base.options.recv_timeout) => {}
+            Err(Refused::Yield) if patience.goes_on(flags, base.options.recv_timeout) => {}
             Err(refused) => return Err(error_of(refused)),
         }
     }

@@ -496,7 +496,7 @@ impl SocketBase {
 
     /// Makes ROUTER a raw socket, before it is bound or connected.
     pub(crate) fn set_pattern_raw(&mut self) {
-        self.pattern = pattern::raw();
+        self.pattern = pattern::raw_router();
     }
 
     /// Whether the socket was ever bound or connected.

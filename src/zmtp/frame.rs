@@ -24,9 +24,12 @@ pub(crate) const COMMAND: u8 = 4;
 const COPY_MAX: usize = 4 * 1024;
 /// What a batch keeps of its memory when it is idle.
 const IDLE_CAPACITY: usize = 8 * 1024;
-/// How much space for a body is handed out at least, and from how much on that is worth it: what
-/// is shorter comes faster through the ordinary buffer, along with the frames behind it.
+/// How much space is made for a body at least, and from how much on that is worth it: what is
+/// shorter comes faster through the ordinary buffer, along with the frames behind it.
 const SPACE_MIN: usize = 64 * 1024;
+/// From how little space on there is made more; much less than is made, lest a body that comes
+/// in drops has us make space for each.
+const SPACE_LOW: usize = SPACE_MIN / 4;
 /// How much space for a body is handed out at most.
 const SPACE_MAX: usize = 1024 * 1024;
 
@@ -176,8 +179,12 @@ impl PartialBody {
         self.bytes.reserve_exact(room);
     }
 
+    /// Copies what belongs to the body. The zeros stay if there is nothing to copy: they cost.
     fn take(&mut self, input: &mut &[u8]) {
         let (taken, rest) = input.split_at(self.missing().min(input.len()));
+        if taken.is_empty() {
+            return;
+        }
         *input = rest;
         self.bytes.truncate(self.arrived);
         if self.bytes.capacity() - self.arrived < taken.len() {
@@ -188,7 +195,7 @@ impl PartialBody {
     }
 
     fn space(&mut self) -> &mut [u8] {
-        if self.bytes.capacity() - self.arrived < SPACE_MIN {
+        if self.bytes.capacity() - self.arrived < SPACE_LOW {
             self.reserve(SPACE_MIN);
         }
         let room = self.bytes.capacity().min(self.head.size) - self.arrived;

@@ -121,6 +121,7 @@ impl Greeting {
 
     fn answer_major(&self, major: u8, out: &mut Vec<u8>) {
         if major < 2 {
+            // Every type's number fits.
             out.extend(u8::try_from(self.socket_type.number()));
             return;
         }

@@ -104,7 +104,10 @@ impl Opening {
             deadline: options
                 .handshake_interval
                 .and_then(|interval| deadline(now, interval)),
-            stage: Stage::Greeting(greeting, mechanism),
+            stage: Stage::Greeting(ExpectGreeting {
+                greeting,
+                mechanism,
+            }),
         }
     }
 
@@ -140,9 +143,9 @@ impl Opening {
 /// What is awaited.
 #[derive(Debug)]
 enum Stage {
-    Greeting(Greeting, Mechanism),
-    Commands(Commands),
-    Identity(Identity),
+    Greeting(ExpectGreeting),
+    Command(ExpectCommand),
+    Identity(ExpectIdentity),
 }
 
 /// What came of a stage's input. A stage that comes next although there is input left is a new
@@ -160,52 +163,67 @@ impl Stage {
         out: &mut Batch,
     ) -> Result<Step, ProtocolError> {
         match self {
-            Self::Greeting(mut greeting, mechanism) => {
-                match greeting.handle_input(input, out.raw()) {
-                    Some(version) => after_greeting(version, &greeting, mechanism, local, out),
-                    None => Ok(Step::Next(Self::Greeting(greeting, mechanism))),
-                }
-            }
-            Self::Commands(commands) => commands.advance(local, input, out),
-            Self::Identity(identity) => identity.advance(local, input),
+            Self::Greeting(stage) => stage.advance(local, input, out),
+            Self::Command(stage) => stage.advance(local, input, out),
+            Self::Identity(stage) => stage.advance(local, input),
         }
     }
 }
 
-fn after_greeting(
-    version: Version,
-    greeting: &Greeting,
-    mechanism: Mechanism,
-    local: &Local,
-    out: &mut Batch,
-) -> Result<Step, ProtocolError> {
-    match version {
-        Version::V3_0 | Version::V3_1 if greeting.mechanism_matches() => {
-            Ok(Commands::new(version, mechanism).answer(local, out))
-        }
-        Version::V3_0 | Version::V3_1 => Err(ProtocolError::MechanismMismatch),
-        Version::V1 | Version::V2 => {
-            let id = Msg::from(local.routing_id.clone());
-            out.push(Framing::of(version), 0, &[], id);
-            Ok(Step::Next(Stage::Identity(Identity::new(version))))
-        }
-        Version::Unversioned => {
-            // The signature was the head of this.
-            out.raw().extend_from_slice(&local.routing_id);
-            Identity::new(version).advance(local, &mut greeting.received())
-        }
-    }
-}
-
-/// A 3.x peer's handshake commands are awaited.
+/// The peer's greeting is awaited.
 #[derive(Debug)]
-struct Commands {
+struct ExpectGreeting {
+    greeting: Greeting,
+    mechanism: Mechanism,
+}
+
+impl ExpectGreeting {
+    fn advance(
+        mut self,
+        local: &Local,
+        input: &mut &[u8],
+        out: &mut Batch,
+    ) -> Result<Step, ProtocolError> {
+        match self.greeting.handle_input(input, out.raw()) {
+            Some(version) => self.answer(version, local, out),
+            None => Ok(Step::Next(Stage::Greeting(self))),
+        }
+    }
+
+    fn answer(
+        self,
+        version: Version,
+        local: &Local,
+        out: &mut Batch,
+    ) -> Result<Step, ProtocolError> {
+        match version {
+            Version::V3_0 | Version::V3_1 if self.greeting.mechanism_matches() => {
+                Ok(ExpectCommand::new(version, self.mechanism).answer(local, out))
+            }
+            Version::V3_0 | Version::V3_1 => Err(ProtocolError::MechanismMismatch),
+            Version::V1 | Version::V2 => {
+                let id = Msg::from(local.routing_id.clone());
+                out.push(Framing::of(version), 0, &[], id);
+                Ok(Step::Next(Stage::Identity(ExpectIdentity::new(version))))
+            }
+            Version::Unversioned => {
+                // Our signature was the head of this; what we took for the peer's is a head too.
+                out.raw().extend_from_slice(&local.routing_id);
+                ExpectIdentity::new(version).advance(local, &mut self.greeting.received())
+            }
+        }
+    }
+}
+
+/// A 3.x peer's next handshake command is awaited.
+#[derive(Debug)]
+struct ExpectCommand {
     version: Version,
     mechanism: Mechanism,
     decoder: Decoder,
 }
 
-impl Commands {
+impl ExpectCommand {
     fn new(version: Version, mechanism: Mechanism) -> Self {
         Self {
             version,
@@ -222,7 +240,7 @@ impl Commands {
         out: &mut Batch,
     ) -> Result<Step, ProtocolError> {
         let Some(command) = self.decoder.decode(input)? else {
-            return Ok(Step::Next(Stage::Commands(self)));
+            return Ok(Step::Next(Stage::Command(self)));
         };
         self.mechanism.process_handshake_command(&command.msg)?;
         Ok(self.answer(local, out))
@@ -233,7 +251,7 @@ impl Commands {
             out.push(Framing::of(self.version), COMMAND, &[], body.into());
         }
         match self.mechanism.status() {
-            Status::Shaking => Step::Next(Stage::Commands(self)),
+            Status::Shaking => Step::Next(Stage::Command(self)),
             Status::Ready(told) => Step::Done(self.version, local.metadata(told.iter())),
         }
     }
@@ -241,12 +259,12 @@ impl Commands {
 
 /// The first frame of a peer older than 3.0 is awaited: its routing id.
 #[derive(Debug)]
-struct Identity {
+struct ExpectIdentity {
     version: Version,
     decoder: Decoder,
 }
 
-impl Identity {
+impl ExpectIdentity {
     fn new(version: Version) -> Self {
         Self {
             version,
