@@ -66,6 +66,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("ctx.rs", "term takes a time limit"),
             ("socket.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
+            ("timers.rs", "timers are about the time"),
         ],
     ),
     (
