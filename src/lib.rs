@@ -36,7 +36,7 @@
 //! * PUSH and PULL: work dealt out and collected. PAIR: two threads. STREAM: plain tcp.
 //!
 //! Messages have one or more frames ([`Msg`]); [`Socket::send_multipart`] and
-//! [`Socket::recv_multipart`] take all at once. [`poll`] and [`Poller`] wait for several sockets,
+//! [`Socket::recv_multipart`] take all at once. [`poll`](fn@poll) and [`Poller`] wait for several sockets,
 //! [`proxy`](fn@proxy) connects two, [`Timers`] are for what comes later, and [`Socket::monitor`]
 //! tells what happens to connections.
 //!

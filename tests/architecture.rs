@@ -66,7 +66,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("ctx.rs", "term takes a time limit"),
             ("socket.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
-            ("timers.rs", "they are about time"),
+            ("timers.rs", "timers are about the time"),
         ],
     ),
     (
@@ -128,14 +128,14 @@ fn sources() -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut found, mut left) = (BTreeMap::new(), vec![root.clone()]);
     while let Some(directory) = left.pop() {
-        for entry in fs::read_dir(&directory).expect("src can be read") {
-            let path = entry.expect("src can be read").path();
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
             if path.is_dir() {
                 left.push(path);
             } else {
-                let name = path.strip_prefix(&root).expect("it is in src");
+                let name = path.strip_prefix(&root).unwrap();
                 let name = name.to_string_lossy().replace('\\', "/");
-                found.insert(name, fs::read_to_string(path).expect("a file of text"));
+                found.insert(name, fs::read_to_string(path).unwrap());
             }
         }
     }
@@ -204,7 +204,7 @@ fn imports(text: &str) -> Vec<Vec<&str>> {
             }
         }
         if let Some(group) = rest.strip_prefix('{') {
-            let members = group[..group.find('}').expect("a closed group")].split(',');
+            let members = group[..group.find('}').unwrap()].split(',');
             for member in members {
                 let first = member.trim().split("::").next();
                 found.push(path.iter().copied().chain(first).collect());
