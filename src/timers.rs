@@ -36,8 +36,8 @@ struct Timer<'a> {
 /// listener.bind("inproc://ticks")?;
 /// clock.connect("inproc://ticks")?;
 ///
-/// let mut timers = Timers::new();
 /// let mut ticks = 0;
+/// let mut timers = Timers::new();
 /// timers.add(Duration::from_millis(1), |timers, id| {
 ///     ticks += 1;
 ///     clock.send("tick", 0).expect("the listener is there");
