@@ -6,6 +6,7 @@
 // Each test binary uses a part of it.
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -95,6 +96,20 @@ impl Rig {
         }
     }
 
+    /// An endpoint that nobody listens at but who is told of it, and what keeps it free.
+    pub(crate) fn reserved_endpoint(&self) -> (String, Option<socket2::Socket>) {
+        if self.transport != Transport::Tcp {
+            return (self.fresh_endpoint(), None);
+        }
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let keeper = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let keeper = keeper.unwrap();
+        keeper.set_reuse_address(true).unwrap();
+        keeper.bind(&loopback.into()).unwrap();
+        let port = keeper.local_addr().unwrap().as_socket().unwrap().port();
+        (format!("tcp://127.0.0.1:{port}"), Some(keeper))
+    }
+
     /// A bound socket; its endpoint is its last.
     pub(crate) fn bound(&self, socket_type: SocketType) -> Socket {
         let socket = self.socket(socket_type);
@@ -124,6 +139,24 @@ pub(crate) fn patient(ctx: &Ctx, socket_type: SocketType) -> Socket {
     socket.set_rcvtimeo(Some(LIMIT)).unwrap();
     socket.set_linger(Some(Duration::ZERO)).unwrap();
     socket
+}
+
+/// Waits until the monitored connection is up; there is none to wait for within a process.
+#[track_caller]
+pub(crate) fn await_handshake(rig: &Rig, monitor: &Monitor) {
+    if !rig.is_inproc() {
+        await_event(monitor, |kind| {
+            matches!(kind, EventKind::HandshakeSucceeded)
+        });
+    }
+}
+
+/// Waits until the monitored connection is lost.
+#[track_caller]
+pub(crate) fn await_loss(monitor: &Monitor) {
+    await_event(monitor, |kind| {
+        matches!(kind, EventKind::Disconnected { .. })
+    });
 }
 
 /// Connects a socket to the last endpoint of another, and waits until both know of it.
@@ -159,6 +192,22 @@ pub(crate) fn await_event(monitor: &Monitor, wanted: impl Fn(&EventKind) -> bool
 
 pub(crate) fn deadline() -> Instant {
     Instant::now() + LIMIT
+}
+
+/// Sends the numbers of a range as messages of their own.
+#[track_caller]
+pub(crate) fn send_numbers(socket: &Socket, numbers: std::ops::Range<usize>) {
+    for n in numbers {
+        socket.send(n.to_string(), 0).unwrap();
+    }
+}
+
+/// Receives the numbers of a range, in order and nothing between them.
+#[track_caller]
+pub(crate) fn recv_numbers(socket: &Socket, numbers: std::ops::Range<usize>) {
+    for n in numbers {
+        assert_eq!(recv(socket), [n.to_string()]);
+    }
 }
 
 /// Asks again and again until the answer is yes.
