@@ -77,10 +77,14 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("reaper.rs", "the reaper"),
         ],
     ),
-    ("thread::spawn(", &[("ctx.rs", "calls io/thread.rs")]),
+    ("thread::spawn(", &[]),
     (
         "Mutex<",
         &[
+            (
+                "io/thread.rs",
+                "the core, which a poster may run while its thread sleeps",
+            ),
             ("sync.rs", "loom's"),
             ("ypipe.rs", "the used chunk on its way back, once per chunk"),
             ("signaler.rs", "a condition variable needs one"),
