@@ -18,7 +18,6 @@ use crate::io::resolver::Resolver;
 use crate::io::thread::{self, IoCore};
 use crate::options::{Options, SocketType};
 use crate::reaper::Reaper;
-use crate::socket::Socket;
 use crate::socket_base::{SocketBase, Surroundings};
 
 /// The most I/O threads: the socket option `affinity` has one bit for each.
@@ -31,7 +30,7 @@ const MAX_IO_THREADS: usize = 64;
 /// # The end
 /// Dropping a socket never blocks. When the last clone of a context and the last of its sockets
 /// are dropped, that drop waits until the closed sockets have delivered what was sent, for at
-/// most their linger time: 30 seconds unless set otherwise, see [`Socket::set_linger`].
+/// most their linger time: 30 seconds unless set otherwise, see [`Socket::set_linger`](crate::Socket::set_linger).
 /// [`Ctx::term`] does the same with a time limit of its own and tells which sockets hold it up.
 ///
 /// ```
@@ -111,12 +110,14 @@ impl Ctx {
         }))
     }
 
-    /// Creates a socket. The first one starts the context's threads.
+    /// What a new socket is made of. The first one starts the context's threads.
     ///
     /// # Errors
-    /// [`Error::Term`] after [`Ctx::shutdown`] or [`Ctx::term`], [`Error::TooManySockets`] beyond
-    /// [`Ctx::set_max_sockets`], [`Error::Io`] if the system has no threads or descriptors left.
-    pub fn socket(&self, socket_type: SocketType) -> Result<Socket> {
+    /// As for [`Ctx::socket`].
+    pub(crate) fn open(
+        &self,
+        socket_type: SocketType,
+    ) -> Result<(Reaper, Box<SocketBase>, SocketId)> {
         let options = self.0.options.lock().clone();
         let mut machinery = self.0.machinery.lock();
         if machinery.is_none() {
@@ -129,7 +130,7 @@ impl Ctx {
         socket_options.tcp.ipv6 = options.ipv6;
         socket_options.max_msg_size = options.max_msg_size;
         if !options.blocky {
-            socket_options.linger = Some(Duration::ZERO);
+            socket_options.linger.set(Some(Duration::ZERO));
         }
         let around = Surroundings {
             threads: machinery.threads.clone(),
@@ -140,12 +141,7 @@ impl Ctx {
             .0
             .census
             .add(socket_type, base.mailbox(), options.max_sockets)?;
-        Ok(Socket::new(
-            self.clone(),
-            machinery.reaper.clone(),
-            Box::new(base),
-            id,
-        ))
+        Ok((machinery.reaper.clone(), Box::new(base), id))
     }
 
     /// Makes all calls on the context's sockets return [`Error::Term`], blocked ones at once.
@@ -162,7 +158,8 @@ impl Ctx {
     /// # Errors
     /// [`TermError`] names the sockets that are left when the time is over.
     pub fn term(&self, timeout: Option<Duration>) -> std::result::Result<(), TermError> {
-        self.0.end(timeout.map(|timeout| Instant::now() + timeout))
+        self.0
+            .end(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
     /// How many I/O threads the context has (`ZMQ_IO_THREADS`). Default 1.
@@ -232,7 +229,7 @@ impl Ctx {
         self.0.options.lock().ipv6
     }
 
-    /// Sets whether new sockets use IPv6 beside IPv4, see [`Socket::set_ipv6`].
+    /// Sets whether new sockets use IPv6 beside IPv4, see [`Socket::set_ipv6`](crate::Socket::set_ipv6).
     pub fn set_ipv6(&self, ipv6: bool) {
         self.0.options.lock().ipv6 = ipv6;
     }
@@ -254,7 +251,7 @@ impl Ctx {
         self.0.options.lock().max_msg_size
     }
 
-    /// Sets the largest frame that new sockets accept, see [`Socket::set_maxmsgsize`].
+    /// Sets the largest frame that new sockets accept, see [`Socket::set_maxmsgsize`](crate::Socket::set_maxmsgsize).
     pub fn set_max_msg_size(&self, size: Option<u64>) {
         self.0.options.lock().max_msg_size = size;
     }

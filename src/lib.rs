@@ -33,7 +33,6 @@ mod pattern;
 // Layer 4: the vocabulary of threads.
 mod command;
 mod inproc;
-
 mod census;
 
 // Layer 5: I/O.
@@ -47,12 +46,16 @@ mod ctx;
 // Layer 7: the API.
 mod socket;
 mod poll;
+mod timers;
+mod proxy;
 
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
-pub use crate::error::{Error, ProtocolError, Result, SendError};
+pub use crate::error::{Error, ProtocolError, Result};
 pub use crate::monitor::{Event, EventKind, Monitor, Reason};
-pub use crate::msg::{Metadata, Msg};
+pub use crate::msg::{Metadata, Msg, SendError};
 pub use crate::options::{ReconnectStop, SocketType};
-pub use crate::poll::{POLLERR, POLLIN, POLLOUT, POLLPRI, PollEvent, PollItem, Poller, poll};
-pub use crate::socket::{DONTWAIT, Multipart, SNDMORE, Socket};
+pub use crate::poll::{POLLERR, POLLPRI, PollEvent, PollItem, Poller, poll};
+pub use crate::proxy::{ProxySideStatistics, ProxyStatistics, proxy, proxy_steerable};
+pub use crate::socket::{DONTWAIT, Multipart, POLLIN, POLLOUT, SNDMORE, Socket};
+pub use crate::timers::{TimerId, Timers};
