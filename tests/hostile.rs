@@ -208,7 +208,10 @@ impl Victim {
 fn offer(sender: &Socket, receiver: &Socket, token: &str) {
     wait_until(|| {
         let _ = sender.try_send(token);
-        receiver.poll(POLLIN, Some(Duration::from_millis(2))).unwrap() == POLLIN
+        receiver
+            .poll(POLLIN, Some(Duration::from_millis(2)))
+            .unwrap()
+            == POLLIN
             && receiver.recv_string(0).unwrap() == token
     });
 }

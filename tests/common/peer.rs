@@ -68,13 +68,7 @@ pub(crate) fn command(name: &str, argument: &[u8]) -> Vec<u8> {
 /// A property of READY.
 pub(crate) fn property(name: &str, value: &[u8]) -> Vec<u8> {
     let (name_size, size) = (u8::try_from(name.len()).unwrap(), value.len() as u32);
-    [
-        &[name_size],
-        name.as_bytes(),
-        &size.to_be_bytes(),
-        value,
-    ]
-    .concat()
+    [&[name_size], name.as_bytes(), &size.to_be_bytes(), value].concat()
 }
 
 /// A READY command that tells a socket type, and perhaps an identity.
@@ -294,7 +288,9 @@ impl RawListener {
     pub(crate) fn endpoint(&self) -> String {
         match &self.door {
             Door::Tcp(listener) => format!("tcp://{}", listener.local_addr().unwrap()),
-            Door::Ipc(_, directory) => format!("ipc://{}", directory.path().join("socket").display()),
+            Door::Ipc(_, directory) => {
+                format!("ipc://{}", directory.path().join("socket").display())
+            }
         }
     }
 
@@ -308,11 +304,15 @@ impl RawListener {
     pub(crate) fn accept_within(&self, time: Duration) -> Option<RawPeer> {
         let wire = match &self.door {
             Door::Tcp(listener) => {
-                SockRef::from(listener).set_read_timeout(Some(time)).unwrap();
+                SockRef::from(listener)
+                    .set_read_timeout(Some(time))
+                    .unwrap();
                 listener.accept().map(|(stream, _)| Wire::Tcp(stream))
             }
             Door::Ipc(listener, _) => {
-                SockRef::from(listener).set_read_timeout(Some(time)).unwrap();
+                SockRef::from(listener)
+                    .set_read_timeout(Some(time))
+                    .unwrap();
                 listener.accept().map(|(stream, _)| Wire::Ipc(stream))
             }
         };

@@ -64,17 +64,57 @@ fn another_socket_type() {
 fn something_else_than_ready() {
     let early = |bytes: &[u8]| instead_of_ready(bytes);
     refuse(&[
-        ("a message", early(&frame(0, b"early")), E::UnexpectedCommand),
+        (
+            "a message",
+            early(&frame(0, b"early")),
+            E::UnexpectedCommand,
+        ),
         ("nothing", early(&frame(COMMAND, b"")), E::UnexpectedCommand),
-        ("PING", early(&command("PING", b"\0\0")), E::UnexpectedCommand),
-        ("SUBSCRIBE", early(&command("SUBSCRIBE", b"")), E::UnexpectedCommand),
-        ("HELLO", early(&command("HELLO", &[0; 300])), E::UnexpectedCommand),
-        ("INITIATE", early(&command("INITIATE", &[b'x'; 60_000])), E::UnexpectedCommand),
-        ("a cut name", early(&frame(COMMAND, b"\x05REA")), E::UnexpectedCommand),
-        ("refusal", early(&command("ERROR", b"\x03400")), E::Refused(400)),
-        ("refusal without a number", early(&command("ERROR", b"\x02no")), E::Refused(0)),
-        ("a cut refusal", early(&command("ERROR", b"\x09no")), E::MalformedError),
-        ("no refusal", early(&command("ERROR", b"")), E::MalformedError),
+        (
+            "PING",
+            early(&command("PING", b"\0\0")),
+            E::UnexpectedCommand,
+        ),
+        (
+            "SUBSCRIBE",
+            early(&command("SUBSCRIBE", b"")),
+            E::UnexpectedCommand,
+        ),
+        (
+            "HELLO",
+            early(&command("HELLO", &[0; 300])),
+            E::UnexpectedCommand,
+        ),
+        (
+            "INITIATE",
+            early(&command("INITIATE", &[b'x'; 60_000])),
+            E::UnexpectedCommand,
+        ),
+        (
+            "a cut name",
+            early(&frame(COMMAND, b"\x05REA")),
+            E::UnexpectedCommand,
+        ),
+        (
+            "refusal",
+            early(&command("ERROR", b"\x03400")),
+            E::Refused(400),
+        ),
+        (
+            "refusal without a number",
+            early(&command("ERROR", b"\x02no")),
+            E::Refused(0),
+        ),
+        (
+            "a cut refusal",
+            early(&command("ERROR", b"\x09no")),
+            E::MalformedError,
+        ),
+        (
+            "no refusal",
+            early(&command("ERROR", b"")),
+            E::MalformedError,
+        ),
     ]);
 }
 
@@ -84,12 +124,28 @@ fn metadata_that_does_not_parse() {
     let with = |more: &[u8]| ready_with(&[&socket_type, more].concat());
     refuse(&[
         ("a name without an end", with(b"\xFFX"), E::InvalidMetadata),
-        ("a value without an end", with(b"\x01X\xFF\xFF\xFF\xFF"), E::InvalidMetadata),
-        ("a value beyond 2 GiB", with(b"\x01X\x80\0\0\0x"), E::InvalidMetadata),
+        (
+            "a value without an end",
+            with(b"\x01X\xFF\xFF\xFF\xFF"),
+            E::InvalidMetadata,
+        ),
+        (
+            "a value beyond 2 GiB",
+            with(b"\x01X\x80\0\0\0x"),
+            E::InvalidMetadata,
+        ),
         ("a cut length", with(b"\x01X\0\0\0"), E::InvalidMetadata),
         ("no name", with(b"\0\0\0\0\0"), E::InvalidMetadata),
-        ("a name of any bytes", with(b"\x01\xFF\0\0\0\0"), E::InvalidMetadata),
-        ("ten thousand", with(&property("X", b"").repeat(10_000)), E::InvalidMetadata),
+        (
+            "a name of any bytes",
+            with(b"\x01\xFF\0\0\0\0"),
+            E::InvalidMetadata,
+        ),
+        (
+            "ten thousand",
+            with(&property("X", b"").repeat(10_000)),
+            E::InvalidMetadata,
+        ),
     ]);
 }
 
@@ -99,7 +155,11 @@ fn a_routing_id_that_nobody_can_have() {
     refuse(&[
         ("256 bytes", peer(&[b'x'; 256]), E::InvalidRoutingId),
         ("1000 bytes", peer(&[b'x'; 1000]), E::InvalidRoutingId),
-        ("one of ours", peer(b"\0\x6b\x8b\x45\x67"), E::InvalidRoutingId),
+        (
+            "one of ours",
+            peer(b"\0\x6b\x8b\x45\x67"),
+            E::InvalidRoutingId,
+        ),
         ("zero", peer(b"\0"), E::InvalidRoutingId),
     ]);
 }
@@ -110,7 +170,11 @@ fn a_command_larger_than_any_there_is() {
     refuse(&[
         ("one too many", announced(64 * 1024 + 1), E::CommandTooLarge),
         ("1 GiB", announced(1 << 30), E::CommandTooLarge),
-        ("all there can be", announced((1 << 63) - 1), E::CommandTooLarge),
+        (
+            "all there can be",
+            announced((1 << 63) - 1),
+            E::CommandTooLarge,
+        ),
         ("negative", announced(1 << 63), E::MalformedMessage),
         ("wrapping", announced(u64::MAX - 8), E::MalformedMessage),
         ("minus one", announced(u64::MAX), E::MalformedMessage),
@@ -122,16 +186,40 @@ fn old_peers_with_bad_first_frames() {
     let v2 = |bytes: &[u8]| [SIGNATURE, b"\x01\x08", bytes].concat();
     let v1 = |bytes: &[u8]| [SIGNATURE, b"\x00\x08", bytes].concat();
     refuse(&[
-        ("2.0: long id", v2(&frame(0, &[b'x'; 300])), E::InvalidRoutingId),
+        (
+            "2.0: long id",
+            v2(&frame(0, &[b'x'; 300])),
+            E::InvalidRoutingId,
+        ),
         ("2.0: our id", v2(&frame(0, b"\0id")), E::InvalidRoutingId),
         ("2.0: announced", v2(&head(0, 1 << 40)), E::InvalidRoutingId),
         ("2.0: wrapping", v2(&head(0, u64::MAX)), E::MalformedMessage),
-        ("1.0: long id", v1(&old_frame(0, &[b'x'; 300])), E::InvalidRoutingId),
+        (
+            "1.0: long id",
+            v1(&old_frame(0, &[b'x'; 300])),
+            E::InvalidRoutingId,
+        ),
         ("1.0: no flags", v1(b"\0\0"), E::MalformedMessage),
-        ("unversioned: no flags", b"\0\0".to_vec(), E::MalformedMessage),
-        ("unversioned: announced", unversioned(1 << 40), E::InvalidRoutingId),
-        ("unversioned: wrapping", unversioned(0xFFFF_FFFF_FFFF_FFDA), E::MalformedMessage),
-        ("unversioned: minus one", unversioned(u64::MAX), E::MalformedMessage),
+        (
+            "unversioned: no flags",
+            b"\0\0".to_vec(),
+            E::MalformedMessage,
+        ),
+        (
+            "unversioned: announced",
+            unversioned(1 << 40),
+            E::InvalidRoutingId,
+        ),
+        (
+            "unversioned: wrapping",
+            unversioned(0xFFFF_FFFF_FFFF_FFDA),
+            E::MalformedMessage,
+        ),
+        (
+            "unversioned: minus one",
+            unversioned(u64::MAX),
+            E::MalformedMessage,
+        ),
         ("unversioned: zero", unversioned(0), E::MalformedMessage),
     ]);
 }

@@ -12,7 +12,10 @@ fn announce(victim: &Victim, identity: &[u8]) -> RawPeer {
 }
 
 fn send_to(victim: &Victim, id: &[u8], body: &str) {
-    victim.socket.send_multipart([id, body.as_bytes()], 0).unwrap();
+    victim
+        .socket
+        .send_multipart([id, body.as_bytes()], 0)
+        .unwrap();
 }
 
 /// The first keeps the name; all others are told to go, and do not wait for ever.
@@ -23,7 +26,10 @@ fn the_same_name_by_the_hundred() {
         let mut first = announce(&victim, b"name");
         first.expect_opening();
         first.send(&frame(0, b"first"));
-        assert_eq!(victim.socket.recv_multipart(0).unwrap()[..], ["name", "first"]);
+        assert_eq!(
+            victim.socket.recv_multipart(0).unwrap()[..],
+            ["name", "first"]
+        );
         let crowd: Vec<_> = (0..CROWD).map(|_| announce(&victim, b"name")).collect();
         for _ in &crowd {
             victim.event(|kind| matches!(kind, EventKind::Accepted { .. }));
@@ -47,7 +53,9 @@ fn the_same_name_by_the_hundred() {
 /// With handover the last one has it, and those before are closed.
 #[test]
 fn the_same_name_handed_over_by_the_hundred() {
-    let victim = Victim::with(ROUTER, TCP, |socket| socket.set_router_handover(true).unwrap());
+    let victim = Victim::with(ROUTER, TCP, |socket| {
+        socket.set_router_handover(true).unwrap()
+    });
     let mut holder = announce(&victim, b"name");
     holder.expect_opening();
     for n in 0..CROWD {
@@ -68,15 +76,23 @@ fn the_same_name_handed_over_by_the_hundred() {
 /// What one peer began to say is not continued by another under its name.
 #[test]
 fn a_name_handed_over_within_a_message() {
-    let victim = Victim::with(ROUTER, TCP, |socket| socket.set_router_handover(true).unwrap());
+    let victim = Victim::with(ROUTER, TCP, |socket| {
+        socket.set_router_handover(true).unwrap()
+    });
     let mut old = announce(&victim, b"name");
     old.expect_opening();
     old.send(&[frame(0, b"whole"), frame(crate::peer::MORE, b"half")].concat());
-    assert_eq!(victim.socket.recv_multipart(0).unwrap()[..], ["name", "whole"]);
+    assert_eq!(
+        victim.socket.recv_multipart(0).unwrap()[..],
+        ["name", "whole"]
+    );
     let mut new = announce(&victim, b"name");
     new.expect_opening();
     new.send(&frame(0, b"new"));
-    assert_eq!(victim.socket.recv_multipart(0).unwrap()[..], ["name", "new"]);
+    assert_eq!(
+        victim.socket.recv_multipart(0).unwrap()[..],
+        ["name", "new"]
+    );
     old.expect_closed();
     victim.still_serves();
 }
@@ -171,7 +187,9 @@ fn messages_for_peers_that_are_gone() {
         peer.reset();
         victim.expect_all_gone(1);
         for _ in 0..1000 {
-            let sent = victim.socket.send_multipart(["name", "where are you?"], DONTWAIT);
+            let sent = victim
+                .socket
+                .send_multipart(["name", "where are you?"], DONTWAIT);
             match sent.map_err(|failed| failed.error) {
                 Ok(()) => assert!(!mandatory),
                 Err(error) => assert!(mandatory && matches!(error, Error::HostUnreachable)),

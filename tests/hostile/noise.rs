@@ -135,7 +135,10 @@ fn half_a_message_is_none() {
             victim.expect_all_gone(1);
         }
         let _peer = victim.peer_that_sends(&[opening("PUSH", b""), message].concat());
-        assert_eq!(victim.socket.recv_multipart(0).unwrap()[..], ["one", "two", "three"]);
+        assert_eq!(
+            victim.socket.recv_multipart(0).unwrap()[..],
+            ["one", "two", "three"]
+        );
     }
 }
 
@@ -145,7 +148,10 @@ fn large_messages_of_an_unversioned_peer() {
     let victim = Victim::new(PULL, TCP);
     let bodies = [9000, 8193, 20_000, 254, 253, 252].map(|len| vec![b'x'; len]);
     let frames = bodies.iter().map(|body| old_frame(0, body));
-    let bytes: Vec<u8> = std::iter::once(b"\x01\0".to_vec()).chain(frames).flatten().collect();
+    let bytes: Vec<u8> = std::iter::once(b"\x01\0".to_vec())
+        .chain(frames)
+        .flatten()
+        .collect();
     let _peer = victim.peer_that_sends(&bytes);
     for body in bodies {
         assert_eq!(victim.socket.recv_msg(0).unwrap(), body[..]);

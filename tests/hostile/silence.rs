@@ -45,7 +45,10 @@ fn peers_that_never_shake_hands_get_no_messages() {
 #[test]
 fn silent_peers_are_none() {
     let victim = Victim::new(PUSH, TCP);
-    let _silent: Vec<_> = stops().iter().map(|said| victim.peer_that_sends(said)).collect();
+    let _silent: Vec<_> = stops()
+        .iter()
+        .map(|said| victim.peer_that_sends(said))
+        .collect();
     for _ in stops() {
         victim.event(|kind| matches!(kind, EventKind::Accepted { .. }));
     }
@@ -153,8 +156,12 @@ fn a_mute_client_gets_what_fits() {
 fn a_heartbeat_while_nothing_is_read() {
     let victim = Victim::with(PULL, TCP, |socket| {
         socket.set_rcvhwm(1).unwrap();
-        socket.set_heartbeat_ivl(Some(Duration::from_millis(20))).unwrap();
-        socket.set_heartbeat_timeout(Some(Duration::from_millis(40))).unwrap();
+        socket
+            .set_heartbeat_ivl(Some(Duration::from_millis(20)))
+            .unwrap();
+        socket
+            .set_heartbeat_timeout(Some(Duration::from_millis(40)))
+            .unwrap();
     });
     let mut peer = victim.ready_peer("PUSH");
     let messages = frame(0, b"message").repeat(1000);

@@ -60,7 +60,11 @@ fn the_end_of_what_never_began() {
         let victim = Victim::new(socket_type, TCP);
         let mut peer = victim.ready_peer("SUB");
         peer.send(&cancel(b"").repeat(500));
-        peer.send(&[cancel(b"unknown"), frame(0, b"\0unknown")].concat().repeat(250));
+        peer.send(
+            &[cancel(b"unknown"), frame(0, b"\0unknown")]
+                .concat()
+                .repeat(250),
+        );
         peer.send(&[subscribe(b"a"), cancel(b"a"), cancel(b"a")].concat());
         peer.send(&[subscribe(b"ab"), cancel(b"a"), cancel(b"abc")].concat());
         await_subscribed(&victim, &mut peer, "zebra");
@@ -133,7 +137,12 @@ fn a_flood_of_one_subscription() {
 fn subscriptions_of_old_peers() {
     let old = |version: &[u8]| [SIGNATURE, version, &[2]].concat();
     let openings = [
-        [greeting(3, 0, "NULL"), ready("SUB", b""), frame(0, b"\x01topic")].concat(),
+        [
+            greeting(3, 0, "NULL"),
+            ready("SUB", b""),
+            frame(0, b"\x01topic"),
+        ]
+        .concat(),
         [old(&[1]), frame(0, b""), frame(0, b"\x01topic")].concat(),
         [old(&[0]), old_frame(0, b""), old_frame(0, b"\x01topic")].concat(),
         old_frame(0, b""),
@@ -177,7 +186,11 @@ fn a_publisher_that_sends_everything() {
     let victim = Victim::new(SUB, TCP);
     victim.socket.set_subscribe(b"a").unwrap();
     let mut peer = victim.ready_peer("PUB");
-    peer.send(&[frame(MORE, b"b"), frame(0, b"a"), frame(0, b"")].concat().repeat(1000));
+    peer.send(
+        &[frame(MORE, b"b"), frame(0, b"a"), frame(0, b"")]
+            .concat()
+            .repeat(1000),
+    );
     peer.send(&frame(0, b"a last one"));
     assert_eq!(victim.socket.recv_msg(0).unwrap(), "a last one");
 }
@@ -195,7 +208,10 @@ fn a_flood_that_nobody_asked_for() {
         assert!(matches!(victim.socket.recv_msg(0), Err(Error::Again)));
         assert!(begun.elapsed() < MOMENT * 10);
     }
-    assert!(matches!(victim.socket.recv_msg(DONTWAIT), Err(Error::Again)));
+    assert!(matches!(
+        victim.socket.recv_msg(DONTWAIT),
+        Err(Error::Again)
+    ));
     drop(victim);
     flood.join().unwrap();
 }
@@ -208,7 +224,10 @@ fn messages_of_many_frames_conflated() {
     let message = [frame(MORE, b"one"), frame(MORE, b"two"), frame(0, b"three")].concat();
     for _ in 0..100 {
         peer.send(&message.repeat(100));
-        assert_eq!(victim.socket.recv_multipart(0).unwrap()[..], ["one", "two", "three"]);
+        assert_eq!(
+            victim.socket.recv_multipart(0).unwrap()[..],
+            ["one", "two", "three"]
+        );
     }
 }
 
@@ -220,7 +239,10 @@ fn subscriptions_in_parts() {
     let odd = crate::peer::command_body("SUBSCRIBE", b"odd");
     peer.send(&frame(COMMAND | MORE, &odd));
     assert_eq!(victim.socket.recv_msg(0).unwrap(), "\x01odd");
-    peer.send(&frame(COMMAND | MORE | LONG, &[odd, vec![b'x'; 300]].concat()));
+    peer.send(&frame(
+        COMMAND | MORE | LONG,
+        &[odd, vec![b'x'; 300]].concat(),
+    ));
     assert_eq!(victim.socket.recv_msg(0).unwrap()[..4], *b"\x01odd");
     peer.send(&opening("SUB", b"")[64..]);
     victim.expect_none_lost();

@@ -50,7 +50,9 @@ fn frames_above_the_limit() {
 
 #[test]
 fn frames_at_the_limit() {
-    let victim = Victim::with(PULL, TCP, |socket| socket.set_maxmsgsize(Some(1000)).unwrap());
+    let victim = Victim::with(PULL, TCP, |socket| {
+        socket.set_maxmsgsize(Some(1000)).unwrap()
+    });
     let mut peer = victim.ready_peer("PUSH");
     peer.send(&frame(0, &[b'x'; 1000]));
     assert_eq!(victim.socket.recv_msg(0).unwrap().len(), 1000);
@@ -156,7 +158,14 @@ fn requests_without_an_envelope() {
     peer.send(&frame(0, b"no delimiter"));
     peer.send(&[frame(MORE, b"no"), frame(0, b"delimiter")].concat());
     peer.send(&frame(0, b""));
-    peer.send(&[frame(MORE, b"id").repeat(1000), frame(MORE, b""), frame(0, b"deep")].concat());
+    peer.send(
+        &[
+            frame(MORE, b"id").repeat(1000),
+            frame(MORE, b""),
+            frame(0, b"deep"),
+        ]
+        .concat(),
+    );
     victim.expect_none_lost();
     victim.still_serves();
 }
