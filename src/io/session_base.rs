@@ -265,10 +265,7 @@ impl SessionBase {
     /// Moves what can be moved, and sees whether the session is over.
     pub(crate) fn turn(&mut self, cx: &mut IoContext) -> Turn {
         let mut turn = Turn::Idle;
-        match self
-            .pump_in(cx)
-            .and_then(|input| Ok((input, self.pump_out()?)))
-        {
+        match self.pump_in(cx).map(|input| (input, self.pump_out())) {
             Ok((input, output)) if input == Turn::Again || output == Turn::Again => {
                 turn = Turn::Again;
             }
@@ -329,26 +326,33 @@ impl SessionBase {
         }
     }
 
-    fn pump_out(&mut self) -> Result<Turn, Reason> {
+    fn pump_out(&mut self) -> Turn {
         let Link::Up(connection) = &mut self.link else {
-            return Ok(Turn::Idle);
+            return Turn::Idle;
         };
+        if connection.is_broken() {
+            return Turn::Idle;
+        }
         for _ in 0..WRITES_PER_TURN {
             let emptied = match &mut self.pipe {
                 Some(pipe) => fill(connection, pipe, &mut self.mid_message),
                 None => true,
             };
-            let sent = connection.transmit()?;
+            let sent = connection.transmit();
             // Before the handshake is done, messages are not wanted however empty the batch is.
             if sent && (emptied || !connection.wants_messages()) {
                 connection.shrink();
-                return Ok(Turn::Idle);
+                return Turn::Idle;
+            }
+            if connection.is_broken() {
+                // Reading tells when it is over.
+                return Turn::Again;
             }
             if !connection.is_writable() {
-                return Ok(Turn::Idle);
+                return Turn::Idle;
             }
         }
-        Ok(Turn::Again)
+        Turn::Again
     }
 
     // ── dialling ─────────────────────────────────────────────────────────────────────────────
