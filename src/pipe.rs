@@ -312,7 +312,8 @@ impl PipeEnd {
             PipeEvent::Readable => self.asleep = false,
             PipeEvent::PeerClosed => {
                 self.asleep = false;
-                self.peer_gone = true;
+                // An owner that knows several pipes by one key hears of former ones too.
+                self.peer_gone = self.theirs().gone.load(Ordering::Acquire);
             }
             PipeEvent::Writable | PipeEvent::Hiccup => {}
         }

@@ -21,6 +21,7 @@ on_network_transports!(
     the_wait_begins_anew_after_a_connection,
     without_an_interval_there_is_one_attempt,
     an_immediate_socket_sends_only_where_there_is_a_connection,
+    an_immediate_socket_connects_again,
 );
 
 fn what_waits_for_a_server_survives_its_restart(rig: &Rig) {
@@ -214,6 +215,24 @@ fn an_immediate_socket_sends_only_where_there_is_a_connection(rig: &Rig) {
     late.bind(&nowhere).unwrap();
     send(&push, &["at last"]);
     assert_eq!(recv(&late), ["at last"]);
+}
+
+fn an_immediate_socket_connects_again(rig: &Rig) {
+    let (endpoint, _keeper) = rig.reserved_endpoint();
+    let push = rig.socket(PUSH);
+    push.set_immediate(true).unwrap();
+    push.set_reconnect_ivl(Some(Duration::from_millis(1)))
+        .unwrap();
+    push.connect(&endpoint).unwrap();
+    for round in ["first", "second", "third"] {
+        let pull = rig.socket(PULL);
+        wait_until(|| pull.bind(&endpoint).is_ok());
+        send(&push, &[round]);
+        assert_eq!(recv(&pull), [round]);
+        drop(pull);
+        // The socket takes notice, and drops its end of the pipe.
+        wait_until(|| push.get_events().unwrap() == 0);
+    }
 }
 
 #[test]
