@@ -450,7 +450,10 @@ impl PipeEnd {
                 }
                 Pop::Finished => return Pop::Finished,
                 Pop::Empty if !self.attached => return Pop::Empty,
-                Pop::Empty => self.asleep = self.inbound.reader().sleep(),
+                Pop::Empty => {
+                    self.tell_rest();
+                    self.asleep = self.inbound.reader().sleep();
+                }
             }
         }
         Pop::Empty
@@ -462,6 +465,14 @@ impl PipeEnd {
             if self.read - self.told >= capacity.div_ceil(2) {
                 self.tell_progress();
             }
+        }
+    }
+
+    /// Before the reader sleeps, the writer must know all that was read: were its mark lowered
+    /// meanwhile, it could be blocked by messages that are gone.
+    fn tell_rest(&mut self) {
+        if self.told != self.read {
+            self.tell_progress();
         }
     }
 

@@ -7,8 +7,8 @@ use ferrozmq::SocketType::{DEALER, PAIR, PULL, PUSH, REP, REQ, ROUTER};
 use ferrozmq::{Ctx, DONTWAIT, Error, Msg, POLLIN, POLLOUT, SNDMORE, Socket, SocketType, poll};
 
 use crate::common::{
-    LIMIT, Rig, SHORT, Transport, fill, link, patient, recv, recv_numbers, send, send_numbers,
-    wait_until,
+    LIMIT, Rig, SHORT, Transport, fill, link, patient, recv, recv_all, recv_numbers, send,
+    send_numbers, wait_until,
 };
 use crate::on_each_transport;
 
@@ -137,6 +137,28 @@ fn marks_can_be_changed_at_any_time() {
         pull.recv_msg(0).unwrap();
     }
     assert_eq!(fill(&push), 4, "one of five is unread");
+}
+
+#[test]
+fn room_is_found_under_a_lower_mark_when_all_is_read() {
+    for transport in [Transport::Inproc, Transport::Ipc, Transport::Tcp] {
+        for former in [0, 1000] {
+            let rig = Rig::new(transport);
+            let pull = rig.socket(PULL);
+            pull.set_rcvhwm(former).unwrap();
+            pull.bind(&rig.fresh_endpoint()).unwrap();
+            let push = rig.socket(PUSH);
+            push.set_sndhwm(former).unwrap();
+            link(&pull, &push);
+            send_numbers(&push, 0..100);
+            recv_numbers(&pull, 0..100);
+            assert!(recv_all(&pull).is_empty());
+            push.set_sndhwm(10).unwrap();
+            pull.set_rcvhwm(10).unwrap();
+            send_numbers(&push, 0..20);
+            recv_numbers(&pull, 0..20);
+        }
+    }
 }
 
 // ── waiting ──────────────────────────────────────────────────────────────────────────────────
