@@ -301,7 +301,8 @@ impl SessionBase {
             let Link::Up(connection) = &mut self.link else {
                 break;
             };
-            if !room {
+            // A handshake needs no room, and sending must not wait for who does not receive.
+            if !room && connection.peer.is_some() {
                 connection.pause(&mut cx.input, cx.now);
                 break;
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ferrozmq::SocketType::{DEALER, PULL, PUSH, ROUTER};
-use ferrozmq::{Error, EventKind, Monitor, POLLOUT, Reason, ReconnectStop};
+use ferrozmq::{Error, EventKind, Monitor, POLLIN, POLLOUT, Reason, ReconnectStop};
 
 use crate::common::{
     LIMIT, Rig, Transport, await_event, await_handshake, await_loss, fill, recv, recv_numbers,
@@ -22,6 +22,7 @@ on_network_transports!(
     without_an_interval_there_is_one_attempt,
     an_immediate_socket_sends_only_where_there_is_a_connection,
     an_immediate_socket_connects_again,
+    who_has_no_room_to_receive_can_still_send_after_a_restart,
 );
 
 fn what_waits_for_a_server_survives_its_restart(rig: &Rig) {
@@ -232,6 +233,26 @@ fn an_immediate_socket_connects_again(rig: &Rig) {
         drop(pull);
         // The socket takes notice, and drops its end of the pipe.
         wait_until(|| push.get_events().unwrap() == 0);
+    }
+}
+
+fn who_has_no_room_to_receive_can_still_send_after_a_restart(rig: &Rig) {
+    let (endpoint, _keeper) = rig.reserved_endpoint();
+    let client = rig.socket(DEALER);
+    let monitor = client.monitor();
+    client.connect(&endpoint).unwrap();
+    for round in ["first", "second"] {
+        let server = rig.socket(DEALER);
+        wait_until(|| server.bind(&endpoint).is_ok());
+        send(&client, &[round]);
+        assert_eq!(recv(&server), [round]);
+        if round == "first" {
+            send(&server, &["unread"]);
+            assert_eq!(client.poll(POLLIN, Some(LIMIT)).unwrap(), POLLIN);
+            drop(server);
+            await_loss(&monitor);
+            client.set_rcvhwm(1).unwrap();
+        }
     }
 }
 
