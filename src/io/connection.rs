@@ -227,6 +227,8 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 self.broken = Some(Reason::of(&error));
+                // So that reading comes to an end whatever the error was.
+                self.stream.shutdown();
                 self.readable = true;
             }
         }

@@ -198,7 +198,9 @@ impl SessionBase {
         if let Some(pipe) = &mut self.pipe {
             pipe.on_event(event);
         }
-        if event == PipeEvent::PeerClosed && self.closing.is_none() {
+        // An immediate session has a pipe for each connection, and hears late of the last one's end.
+        let is_over = self.pipe.as_ref().is_some_and(PipeEnd::is_peer_gone);
+        if event == PipeEvent::PeerClosed && is_over && self.closing.is_none() {
             self.close(self.parent.options.linger.get(), cx.now);
         }
         self.turn(cx)
@@ -296,7 +298,8 @@ impl SessionBase {
             let Link::Up(connection) = &mut self.link else {
                 break;
             };
-            if !room {
+            // A handshake needs no room, and sending must not wait for who does not receive.
+            if !room && connection.peer.is_some() {
                 connection.pause(&mut cx.input, cx.now);
                 break;
             }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use ferrozmq::SocketType::{DEALER, PAIR, PULL, PUSH, REQ, SUB};
 use ferrozmq::{Ctx, Error, POLLIN, POLLOUT, PollItem, Socket, poll};
 
-use crate::common::{LIMIT, Rig, SHORT, Transport, fill, in_time, link, patient, recv_numbers};
+use crate::common::{
+    LIMIT, Rig, SHORT, Transport, fill, in_time, link, patient, recv, recv_numbers,
+};
 use crate::common::{send_numbers, wait_until};
 use crate::{on_each_transport, on_network_transports};
 
@@ -276,6 +278,24 @@ fn what_waits_for_a_bind_in_the_process_outlives_its_sender() {
     let pull = rig.socket(PULL);
     pull.bind(&endpoint).unwrap();
     recv_numbers(&pull, 0..10);
+}
+
+#[test]
+fn a_closed_socket_takes_no_new_peers_while_it_lingers() {
+    let rig = Rig::new(Transport::Inproc);
+    let (nowhere, _keeper) = Rig::new(Transport::Tcp).reserved_endpoint();
+    let (name, closed) = (rig.fresh_endpoint(), rig.socket(DEALER));
+    closed.bind(&name).unwrap();
+    closed.set_linger(Some(2 * LIMIT)).unwrap();
+    closed.connect(&nowhere).unwrap();
+    closed.send("lingers", 0).unwrap();
+    let peer = rig.socket(DEALER);
+    peer.connect(&name).unwrap();
+    drop(closed);
+    wait_until(|| peer.get_events().unwrap() == 0);
+    let late = rig.socket(DEALER);
+    late.bind(&nowhere).unwrap();
+    assert_eq!(recv(&late), ["lingers"]);
 }
 
 #[test]
