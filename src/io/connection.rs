@@ -58,6 +58,8 @@ pub(crate) struct Connection {
     /// The peer has ended its side: read until there is nothing.
     hangup: bool,
     paused: bool,
+    /// Why nothing can be written any more. What the peer sent before is still to be read.
+    broken: Option<Reason>,
     /// Bytes that could not be decoded because their messages had nowhere to go, and how many of
     /// them have been decoded since.
     stash: Vec<u8>,
@@ -82,6 +84,7 @@ impl Connection {
             writable: true,
             hangup: false,
             paused: false,
+            broken: None,
             stash: Vec::new(),
             unstashed: 0,
             peer: None,
@@ -157,7 +160,7 @@ impl Connection {
         let space = body.unwrap_or(&mut input.buffer);
         let asked = space.len();
         match self.stream.read(space) {
-            Ok(0) => return Err(Reason::PeerClosed),
+            Ok(0) => return Err(self.broken.take().unwrap_or(Reason::PeerClosed)),
             Ok(n) => {
                 // A short read has emptied the kernel's buffer; the next bytes are an event.
                 self.readable = n == asked || self.hangup;
@@ -223,8 +226,18 @@ impl Connection {
                 Ok(false)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            Err(error) if is_peer_lost(&error) => {
+                self.broken = Some(Reason::of(&error));
+                self.readable = true;
+                Ok(false)
+            }
             Err(error) => Err(Reason::of(&error)),
         }
+    }
+
+    /// Whether the peer hears nothing any more. The connection ends when all that it sent is read.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_some()
     }
 
     pub(crate) fn is_writable(&self) -> bool {
@@ -253,6 +266,12 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// Whether a failed write tells that reading will come to an end, too.
+fn is_peer_lost(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, TimedOut};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | TimedOut)
 }
 
 impl From<Failure> for Reason {

@@ -336,12 +336,19 @@ impl SessionBase {
         let Link::Up(connection) = &mut self.link else {
             return Ok(Turn::Idle);
         };
+        if connection.is_broken() {
+            return Ok(Turn::Idle);
+        }
         for _ in 0..WRITES_PER_TURN {
             let emptied = match &mut self.pipe {
                 Some(pipe) => fill(connection, pipe, &mut self.mid_message),
                 None => true,
             };
             let sent = connection.transmit()?;
+            if connection.is_broken() {
+                // To read what is left.
+                break;
+            }
             // Before the handshake is done, messages are not wanted however empty the batch is.
             if sent && (emptied || !connection.wants_messages()) {
                 connection.shrink();

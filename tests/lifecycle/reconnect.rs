@@ -6,8 +6,8 @@ use ferrozmq::SocketType::{DEALER, PULL, PUSH, ROUTER};
 use ferrozmq::{Error, EventKind, Monitor, POLLIN, POLLOUT, Reason, ReconnectStop};
 
 use crate::common::{
-    LIMIT, Rig, Transport, await_event, await_handshake, await_loss, fill, recv, recv_numbers,
-    send, send_numbers, wait_until,
+    LIMIT, Rig, Transport, await_event, await_handshake, await_loss, fill, link, recv,
+    recv_numbers, send, send_numbers, wait_until,
 };
 use crate::on_network_transports;
 
@@ -23,6 +23,7 @@ on_network_transports!(
     an_immediate_socket_sends_only_where_there_is_a_connection,
     an_immediate_socket_connects_again,
     who_has_no_room_to_receive_can_still_send_after_a_restart,
+    what_a_lost_peer_sent_is_received_although_nothing_can_be_sent_to_it,
 );
 
 fn what_waits_for_a_server_survives_its_restart(rig: &Rig) {
@@ -254,6 +255,25 @@ fn who_has_no_room_to_receive_can_still_send_after_a_restart(rig: &Rig) {
             client.set_rcvhwm(1).unwrap();
         }
     }
+}
+
+fn what_a_lost_peer_sent_is_received_although_nothing_can_be_sent_to_it(rig: &Rig) {
+    let receiver = rig.socket(DEALER);
+    receiver.set_rcvhwm(1).unwrap();
+    receiver.bind(&rig.fresh_endpoint()).unwrap();
+    let others = Rig::new(rig.transport);
+    let peer = others.ctx.socket(DEALER).unwrap();
+    link(&receiver, &peer);
+    send_numbers(&peer, 0..100);
+    assert_eq!(receiver.poll(POLLIN, Some(LIMIT)).unwrap(), POLLIN);
+    drop(peer);
+    others.ctx.term(Some(LIMIT)).unwrap();
+    for _ in 0..10 {
+        // Whether this is taken is not the point.
+        let _ = receiver.try_send("nobody hears this");
+        std::thread::yield_now();
+    }
+    recv_numbers(&receiver, 0..100);
 }
 
 #[test]
