@@ -274,6 +274,12 @@ impl SessionBase {
             Ok(_) => {}
             Err(reason) => self.on_lost(reason, cx),
         }
+        if let Link::Up(connection) = &mut self.link {
+            let token = poller::token(self.me.key);
+            if let Err(error) = connection.update_interest(&cx.registry, token) {
+                self.on_lost(Reason::of(&error), cx);
+            }
+        }
         self.finish(cx);
         if matches!(self.link, Link::Gone) {
             Turn::Gone
