@@ -530,20 +530,24 @@ impl SessionBase {
             .register(stream, poller::token(self.me.key), interest)
     }
 
-    /// The handshake is done.
+    /// The handshake is done. The socket is told before the monitor is, so that whoever waits for
+    /// the event finds the peer there.
     fn on_ready(&mut self, peer: Arc<Metadata>, cx: &IoContext) {
         if let Role::Dialer { backoff, .. } = &mut self.role {
             backoff.reset();
+        }
+        match &mut self.pipe {
+            Some(pipe) => {
+                pipe.write_uncounted(Msg::peer(peer.clone()));
+                pipe.flush();
+            }
+            None => self.bind_pipe(peer.clone(), cx),
         }
         if let Link::Up(connection) = &mut self.link {
             connection.peer = Some(peer.clone());
             let kind = EventKind::HandshakeSucceeded;
             let event = monitor::Event::new(kind, &connection.local, &connection.remote);
-            self.parent.events.emit(event.with_peer(Some(peer.clone())));
-        }
-        match &mut self.pipe {
-            Some(pipe) => pipe.write_uncounted(Msg::peer(peer)),
-            None => self.bind_pipe(peer, cx),
+            self.parent.events.emit(event.with_peer(Some(peer)));
         }
     }
 
