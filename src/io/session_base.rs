@@ -543,7 +543,8 @@ impl SessionBase {
             .register(stream, poller::token(self.me.key), interest)
     }
 
-    /// The handshake is done.
+    /// The handshake is done. The socket is told before the monitor is, so that whoever waits for
+    /// the event finds the peer there.
     fn on_ready(&mut self, peer: Arc<Metadata>, cx: &IoContext) {
         if let Role::Dialer { backoff, .. } = &mut self.role {
             backoff.reset();
