@@ -11,8 +11,8 @@ use crate::table::{Table, short, three_digits};
 
 const STREAM: [&str; 11] = [
     "transport",
-    "bytes",
     "engine",
+    "bytes",
     "msgs/s",
     "spread",
     "MB/s",
@@ -25,8 +25,8 @@ const STREAM: [&str; 11] = [
 
 const LATENCY: [&str; 11] = [
     "transport",
-    "bytes",
     "engine",
+    "bytes",
     "p50 µs",
     "spread",
     "p99 µs",
@@ -74,7 +74,7 @@ fn table<'a>(pattern: Pattern, compared: impl Iterator<Item = &'a Compared>) -> 
         Pattern::Lat => &LATENCY,
         Pattern::Thr | Pattern::Fanout | Pattern::Fanin | Pattern::Pubsub => &STREAM,
     };
-    let mut table = Table::new(1, header);
+    let mut table = Table::new(2, header);
     for one in compared {
         for series in &one.series {
             table.push(row(one, series));
@@ -86,8 +86,8 @@ fn table<'a>(pattern: Pattern, compared: impl Iterator<Item = &'a Compared>) -> 
 fn row(one: &Compared, series: &Series) -> Vec<String> {
     let mut row = vec![
         one.cell.transport.to_string(),
-        one.cell.size.to_string(),
         series.engine.to_string(),
+        one.cell.size.to_string(),
     ];
     match figures(one, series) {
         Some(figures) => row.extend(figures),
@@ -181,7 +181,7 @@ mod tests {
         let mut failed = series(EngineName::Libzmq, &[1.0]);
         failed.failure = Some("3 of 5 messages were lost".to_owned());
         let report = markdown(&[compared(vec![failed])], &suite("--patterns thr"));
-        assert!(report.contains("| libzmq | failed |"), "{report}");
+        assert!(report.contains("| libzmq |   100 | failed |"), "{report}");
         assert!(report.contains("- thr tcp 100 libzmq: 3 of 5 messages were lost"));
     }
 
