@@ -129,7 +129,7 @@ impl Ctx {
         socket_options.tcp.ipv6 = options.ipv6;
         socket_options.max_msg_size = options.max_msg_size;
         if !options.blocky {
-            socket_options.linger = Some(Duration::ZERO);
+            socket_options.linger.set(Some(Duration::ZERO));
         }
         let around = Surroundings {
             threads: machinery.threads.clone(),
@@ -162,7 +162,8 @@ impl Ctx {
     /// # Errors
     /// [`TermError`] names the sockets that are left when the time is over.
     pub fn term(&self, timeout: Option<Duration>) -> std::result::Result<(), TermError> {
-        self.0.end(timeout.map(|timeout| Instant::now() + timeout))
+        self.0
+            .end(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
     /// How many I/O threads the context has (`ZMQ_IO_THREADS`). Default 1.

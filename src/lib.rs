@@ -47,6 +47,8 @@ mod ctx;
 // Layer 7: the API.
 mod socket;
 mod poll;
+mod timers;
+mod proxy;
 
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
@@ -55,4 +57,6 @@ pub use crate::monitor::{Event, EventKind, Monitor, Reason};
 pub use crate::msg::{Metadata, Msg};
 pub use crate::options::{ReconnectStop, SocketType};
 pub use crate::poll::{POLLERR, POLLIN, POLLOUT, POLLPRI, PollEvent, PollItem, Poller, poll};
+pub use crate::proxy::{ProxySideStatistics, ProxyStatistics, proxy, proxy_steerable};
 pub use crate::socket::{DONTWAIT, Multipart, SNDMORE, Socket};
+pub use crate::timers::{TimerId, Timers};

@@ -2,11 +2,12 @@
 //!
 //! Each layer is handed the sub-struct it needs. A session works on the options as they were when
 //! its endpoint was bound or connected; what takes effect at once is said on the setter in
-//! `socket.rs`. Numbers of options exist only in the C ABI.
+//! `socket/options.rs`. Numbers of options exist only in the C ABI.
 
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -133,6 +134,36 @@ pub struct ReconnectStop {
     pub after_disconnect: bool,
 }
 
+/// How long a closed socket or endpoint goes on delivering; `None` is for ever.
+///
+/// A socket shares it with its sessions: what counts is what it is when the end comes.
+#[derive(Clone, Debug)]
+pub(crate) struct Linger(Arc<AtomicU64>);
+
+impl Linger {
+    const FOREVER: u64 = u64::MAX;
+
+    fn new(limit: Option<Duration>) -> Self {
+        let linger = Self(Arc::default());
+        linger.set(limit);
+        linger
+    }
+
+    pub(crate) fn get(&self) -> Option<Duration> {
+        // Relaxed: a time is a number, and nothing else is read on the strength of it.
+        match self.0.load(Ordering::Relaxed) {
+            Self::FOREVER => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    pub(crate) fn set(&self, limit: Option<Duration>) {
+        let nanos = limit.map(|limit| u64::try_from(limit.as_nanos()));
+        let nanos = nanos.and_then(Result::ok).unwrap_or(Self::FOREVER);
+        self.0.store(nanos, Ordering::Relaxed);
+    }
+}
+
 /// When and how often a lost connection is tried again.
 #[derive(Clone, Debug)]
 pub(crate) struct Reconnect {
@@ -169,6 +200,24 @@ pub(crate) struct Tcp {
     pub bind_to_device: Option<String>,
     /// Accepted connections must come from one of these, unless there are none.
     pub accept_filters: Vec<Subnet>,
+}
+
+/// What the application set on its socket's pattern, for those who ask. The pattern has its own
+/// copy, by which it acts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PatternFlags {
+    pub router_mandatory: bool,
+    pub router_handover: bool,
+    pub probe_router: bool,
+    pub req_correlate: bool,
+    pub req_relaxed: bool,
+    pub xpub_verbose: bool,
+    pub xpub_verboser: bool,
+    pub xpub_manual: bool,
+    pub xpub_nodrop: bool,
+    pub invert_matching: bool,
+    pub only_first_subscribe: bool,
+    pub xsub_verbose_unsubscribe: bool,
 }
 
 /// Who may connect to an ipc listener; empty lists let everybody in.
@@ -244,8 +293,7 @@ pub(crate) struct Options {
     pub immediate: bool,
     /// Which I/O threads may be used: bit n is thread n; 0 is all.
     pub affinity: u64,
-    /// `None` waits for ever.
-    pub linger: Option<Duration>,
+    pub linger: Linger,
     /// How long calls wait; `None` is for ever.
     pub send_timeout: Option<Duration>,
     pub recv_timeout: Option<Duration>,
@@ -269,6 +317,7 @@ pub(crate) struct Options {
     pub stream_notify: bool,
     /// Application properties for the handshake, each `X-…`.
     pub metadata: Vec<(String, Bytes)>,
+    pub pattern: PatternFlags,
 }
 
 impl Options {
@@ -289,11 +338,11 @@ impl Options {
             immediate: false,
             affinity: 0,
             // What a subscriber has to say at its end nobody needs to hear.
-            linger: Some(if socket_type.subscribes() {
+            linger: Linger::new(Some(if socket_type.subscribes() {
                 Duration::ZERO
             } else {
                 Self::DEFAULT_LINGER
-            }),
+            })),
             send_timeout: None,
             recv_timeout: None,
             reconnect: Reconnect {
@@ -316,6 +365,7 @@ impl Options {
             raw: socket_type == SocketType::STREAM,
             stream_notify: true,
             metadata: Vec::new(),
+            pattern: PatternFlags::default(),
         }
     }
 }
@@ -323,6 +373,16 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clones_share_the_linger_time() {
+        let options = Options::new(SocketType::PUSH);
+        let session = options.clone();
+        for limit in [None, Some(Duration::ZERO), Some(Duration::from_millis(5))] {
+            options.linger.set(limit);
+            assert_eq!(session.linger.get(), limit);
+        }
+    }
 
     #[track_caller]
     fn subnet(text: &str) -> Subnet {

@@ -413,7 +413,7 @@ impl Socket {
     /// # Errors
     /// [`Error::Term`].
     pub fn poll(&self, events: i16, timeout: Option<Duration>) -> Result<i16> {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let ready = self.get_events()? & events;
             if ready != 0 || !self.base().wait(deadline) {

@@ -43,6 +43,8 @@ struct Bond {
     own: Option<ChildId>,
     children: HashSet<ChildId>,
     pipes: Vec<Key>,
+    /// Where the pipes that are yet to come will have come from.
+    origin: Origin,
     /// The application has taken it back; it goes when the last child is gone.
     closing: bool,
 }
@@ -67,6 +69,8 @@ pub(crate) struct SocketBase {
     /// Set when the socket is closed: how long its children may linger.
     closing: Option<Option<Duration>>,
     stopped: bool,
+    /// Whether the message that the last frame received belongs to goes on.
+    receives_more: bool,
     /// The routing id for the peer of the next connect.
     pub connect_routing_id: Option<Bytes>,
     pub options: Options,
@@ -86,6 +90,7 @@ impl SocketBase {
             children: 0,
             closing: None,
             stopped: false,
+            receives_more: false,
             connect_routing_id: None,
             options,
             events: EventSink::default(),
@@ -170,13 +175,14 @@ impl SocketBase {
         let Some(bond) = self.bonds.get(&endpoint).filter(|bond| !bond.closing) else {
             return;
         };
-        end.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        let origin = bond.origin.clone();
         let inproc = bond.own.is_none();
+        end.set_hwm(self.options.send_hwm, self.options.recv_hwm);
         if inproc {
             end.write_uncounted(self.introduction());
             end.flush();
         }
-        self.take_pipe(end, endpoint, Origin::default());
+        self.take_pipe(end, endpoint, origin);
     }
 
     fn on_child_up(&mut self, endpoint: EndpointId, child: ChildId) {
@@ -215,7 +221,7 @@ impl SocketBase {
     }
 
     fn linger(&self) -> Option<Duration> {
-        self.closing.unwrap_or(self.options.linger)
+        self.closing.unwrap_or_else(|| self.options.linger.get())
     }
 
     // ── endpoints ────────────────────────────────────────────────────────────────────────────
@@ -290,6 +296,9 @@ impl SocketBase {
         }
         let id = self.new_bond(text, text, BondKind::Connected);
         let origin = self.origin();
+        if let Some(bond) = self.bonds.get_mut(&id) {
+            bond.origin = origin.clone();
+        }
         let pipe = (!self.options.immediate).then(|| {
             let (mut ours, theirs) = pipe::pair(self.options.conflate);
             ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
@@ -396,6 +405,7 @@ impl SocketBase {
             own: None,
             children: HashSet::new(),
             pipes: Vec::new(),
+            origin: Origin::default(),
             closing: false,
         };
         self.bonds.insert(id, bond);
@@ -419,10 +429,13 @@ impl SocketBase {
     }
 
     fn parent(&self, endpoint: EndpointId) -> Parent {
+        let mut options = self.options.clone();
+        // It is for a bind to come, and whoever has it keeps it open.
+        options.use_fd = None;
         Parent {
             mailbox: self.mailbox.clone(),
             endpoint,
-            options: Arc::new(self.options.clone()),
+            options: Arc::new(options),
             events: self.events.clone(),
         }
     }
@@ -440,6 +453,9 @@ impl SocketBase {
         metadata.insert(Metadata::SOCKET_TYPE, Bytes::from_static(name.as_bytes()));
         if !self.options.routing_id.is_empty() {
             metadata.insert(Metadata::IDENTITY, self.options.routing_id.clone());
+        }
+        for (name, value) in &self.options.metadata {
+            metadata.insert(name, value.clone());
         }
         Msg::peer(Arc::new(metadata))
     }
@@ -471,7 +487,14 @@ impl SocketBase {
     }
 
     pub(crate) fn recv(&mut self) -> Result<Msg, Refused> {
-        self.pattern.recv(&mut self.pipes)
+        let frame = self.pattern.recv(&mut self.pipes)?;
+        self.receives_more = frame.more();
+        Ok(frame)
+    }
+
+    /// Whether the message that the last frame received belongs to goes on.
+    pub(crate) fn receives_more(&self) -> bool {
+        self.receives_more
     }
 
     pub(crate) fn can_send(&mut self) -> bool {
@@ -494,9 +517,21 @@ impl SocketBase {
         self.pattern.peer_is_writable(&mut self.pipes, routing_id)
     }
 
-    /// Makes ROUTER a raw socket, before it is bound or connected.
-    pub(crate) fn set_pattern_raw(&mut self) {
-        self.pattern = pattern::raw_router();
+    /// Makes a ROUTER raw, or no longer raw, before it is bound or connected.
+    ///
+    /// # Errors
+    /// As for [`SocketBase::set_pattern`]; none, as either kind of ROUTER has these options.
+    pub(crate) fn set_router_raw(&mut self, raw: bool) -> Result<(), Error> {
+        self.options.raw = raw;
+        self.pattern = if raw {
+            pattern::raw_router()
+        } else {
+            pattern::for_type(SocketType::ROUTER)
+        };
+        let flags = self.options.pattern.clone();
+        self.set_pattern(PatternOption::RouterMandatory(flags.router_mandatory))?;
+        self.set_pattern(PatternOption::RouterHandover(flags.router_handover))?;
+        self.set_pattern(PatternOption::ProbeRouter(flags.probe_router))
     }
 
     /// Whether the socket was ever bound or connected.
@@ -525,7 +560,7 @@ impl SocketBase {
 
     /// Ends everything the socket has; it is over when [`SocketBase::is_over`] says so.
     pub(crate) fn close(&mut self, now: Instant) {
-        let linger = self.options.linger;
+        let linger = self.options.linger.get();
         self.closing = Some(linger);
         let expires = linger.map(|linger| now + linger);
         self.around.registry.forget(&self.mailbox, now, expires);

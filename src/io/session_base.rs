@@ -199,7 +199,7 @@ impl SessionBase {
             pipe.on_event(event);
         }
         if event == PipeEvent::PeerClosed && self.closing.is_none() {
-            self.close(self.parent.options.linger, cx.now);
+            self.close(self.parent.options.linger.get(), cx.now);
         }
         self.turn(cx)
     }

@@ -1,0 +1,245 @@
+//! Options of the system's sockets under tcp and ipc, and filters of who may connect.
+//!
+//! All of them take effect for endpoints bound or connected later. What the system does not grant
+//! fails the bind, or each attempt to connect.
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::time_above_zero;
+use crate::error::{Error, Result};
+use crate::socket::Socket;
+
+/// What fits into the `int` that the system takes.
+const INT_MAX: u32 = i32::MAX as u32;
+
+/// Linux's limits of keep-alive probes.
+const KEEPALIVE_COUNT_MAX: u32 = 127;
+const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
+
+/// The longest name of a network device.
+const DEVICE_NAME_MAX: usize = 15;
+
+plain_options! {
+    /// Sets the size of the system's send buffer in bytes (`ZMQ_SNDBUF`), at most `i32::MAX`;
+    /// `None`: the system's default. Default `None`. Takes effect for endpoints bound or
+    /// connected later.
+    set_sndbuf, get_sndbuf: Option<usize> = send_buffer, buffer_size;
+
+    /// Sets the size of the system's receive buffer in bytes (`ZMQ_RCVBUF`), at most `i32::MAX`;
+    /// `None`: the system's default. Default `None`. Takes effect for endpoints bound or
+    /// connected later.
+    set_rcvbuf, get_rcvbuf: Option<usize> = recv_buffer, buffer_size;
+
+    /// Sets whether IPv6 addresses are used beside IPv4 (`ZMQ_IPV6`). A bind to `*` then takes
+    /// both. Default as in [`Ctx::set_ipv6`](crate::Ctx::set_ipv6), which is false. Takes effect
+    /// for endpoints bound or connected later.
+    set_ipv6, is_ipv6: bool = tcp.ipv6;
+
+    /// Sets whether the system probes idle tcp connections (`ZMQ_TCP_KEEPALIVE`); `None`: its
+    /// default. Default `None`. Takes effect for endpoints bound or connected later.
+    set_tcp_keepalive, get_tcp_keepalive: Option<bool> = tcp.keepalive;
+
+    /// Sets after how many unanswered probes a connection is given up (`ZMQ_TCP_KEEPALIVE_CNT`),
+    /// 1 to 127; `None`: the system's default. Default `None`. Takes effect, with
+    /// [`Socket::set_tcp_keepalive`], for endpoints bound or connected later.
+    set_tcp_keepalive_cnt, get_tcp_keepalive_cnt: Option<u32> = tcp.keepalive_count, probe_count;
+
+    /// Sets after what time without traffic the first probe is sent (`ZMQ_TCP_KEEPALIVE_IDLE`), 1
+    /// to 32767 seconds, the rest of a second not counting; `None`: the system's default. Default
+    /// `None`. Takes effect, with [`Socket::set_tcp_keepalive`], for endpoints bound or connected
+    /// later.
+    set_tcp_keepalive_idle, get_tcp_keepalive_idle: Option<Duration> = tcp.keepalive_idle, probe_time;
+
+    /// Sets the time between two probes (`ZMQ_TCP_KEEPALIVE_INTVL`), 1 to 32767 seconds, the rest
+    /// of a second not counting; `None`: the system's default. Default `None`. Takes effect, with
+    /// [`Socket::set_tcp_keepalive`], for endpoints bound or connected later.
+    set_tcp_keepalive_intvl, get_tcp_keepalive_intvl: Option<Duration> = tcp.keepalive_interval, probe_time;
+
+    /// Sets how long sent bytes may stay unacknowledged before the tcp connection is given up
+    /// (`ZMQ_TCP_MAXRT`), in whole milliseconds; `None` or zero: the system's default. Default
+    /// `None`. Linux only. Takes effect for endpoints bound or connected later.
+    set_tcp_maxrt, get_tcp_maxrt: Option<Duration> = tcp.max_retransmit, time_above_zero;
+
+    /// Sets the type of service of tcp packets (`ZMQ_TOS`), 0 to 255. Default 0. Takes effect for
+    /// endpoints bound or connected later.
+    set_tos, get_tos: u32 = tcp.tos, type_of_service;
+
+    /// Sets the priority of tcp packets within this host (`ZMQ_PRIORITY`), at most `i32::MAX`;
+    /// from 7 on it needs a privilege. Default 0. Linux only. Takes effect for endpoints bound or
+    /// connected later.
+    set_priority, get_priority: u32 = priority, priority;
+}
+
+fn buffer_size(size: Option<usize>) -> Result<Option<usize>> {
+    if size.is_some_and(|size| size > INT_MAX as usize) {
+        return Err(Error::InvalidArgument(
+            "a system buffer has at most 2147483647 bytes",
+        ));
+    }
+    Ok(size)
+}
+
+fn probe_count(count: Option<u32>) -> Result<Option<u32>> {
+    if count.is_some_and(|count| !(1..=KEEPALIVE_COUNT_MAX).contains(&count)) {
+        return Err(Error::InvalidArgument("1 to 127 probes can be sent"));
+    }
+    Ok(count)
+}
+
+fn probe_time(time: Option<Duration>) -> Result<Option<Duration>> {
+    if time.is_some_and(|time| !(1..=KEEPALIVE_SECONDS_MAX).contains(&time.as_secs())) {
+        return Err(Error::InvalidArgument(
+            "probes are sent after 1 to 32767 seconds",
+        ));
+    }
+    Ok(time.map(|time| Duration::from_secs(time.as_secs())))
+}
+
+fn type_of_service(tos: u32) -> Result<u32> {
+    if tos > u32::from(u8::MAX) {
+        return Err(Error::InvalidArgument("a type of service is 0 to 255"));
+    }
+    Ok(tos)
+}
+
+fn priority(priority: u32) -> Result<u32> {
+    if priority > INT_MAX {
+        return Err(Error::InvalidArgument("a priority is at most 2147483647"));
+    }
+    Ok(priority)
+}
+
+impl Socket {
+    /// Sets how many connections may wait to be accepted (`ZMQ_BACKLOG`), at most `i32::MAX`; the
+    /// system has a limit of its own. Default 100. Takes effect for endpoints bound later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] out of range, [`Error::Term`].
+    pub fn set_backlog(&self, connections: u32) -> Result<()> {
+        let mut base = self.processed()?;
+        base.options.backlog = i32::try_from(connections)
+            .map_err(|_| Error::InvalidArgument("a backlog is at most 2147483647"))?;
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_backlog`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_backlog(&self) -> Result<u32> {
+        Ok(self.processed()?.options.backlog.unsigned_abs())
+    }
+
+    /// Binds tcp sockets to a network device of this name (`ZMQ_BINDTODEVICE`), 1 to 15 bytes
+    /// without a NUL; `None`: to none. Default `None`. Linux only. Takes effect for endpoints
+    /// bound or connected later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for another length or a NUL, [`Error::Term`].
+    pub fn set_bindtodevice(&self, name: Option<&str>) -> Result<()> {
+        let mut base = self.processed()?;
+        let fits = |name: &str| (1..=DEVICE_NAME_MAX).contains(&name.len()) && !name.contains('\0');
+        if !name.is_none_or(fits) {
+            return Err(Error::InvalidArgument("a device's name has 1 to 15 bytes"));
+        }
+        base.options.tcp.bind_to_device = name.map(str::to_owned);
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_bindtodevice`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_bindtodevice(&self) -> Result<Option<String>> {
+        Ok(self.processed()?.options.tcp.bind_to_device.clone())
+    }
+
+    /// Gives the socket a descriptor that listens already, in place of the one that the next bind
+    /// over tcp or ipc would open (`ZMQ_USE_FD`). The bind's address is not looked at, and the
+    /// file of an ipc socket stays. Once only; `None` takes it back. Default `None`.
+    ///
+    /// # Errors
+    /// [`Error::Term`]. A descriptor that does not listen, or is of the other transport, makes the
+    /// bind fail with [`Error::InvalidArgument`].
+    pub fn set_use_fd(&self, fd: Option<OwnedFd>) -> Result<()> {
+        self.processed()?.options.use_fd = fd.map(Arc::new);
+        Ok(())
+    }
+
+    /// The number of the descriptor that the next bind takes, see [`Socket::set_use_fd`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_use_fd(&self) -> Result<Option<RawFd>> {
+        let base = self.processed()?;
+        Ok(base.options.use_fd.as_ref().map(|fd| fd.as_raw_fd()))
+    }
+
+    // ── filters ──────────────────────────────────────────────────────────────────────────────
+
+    /// Lets peers connect over tcp from these addresses (`ZMQ_TCP_ACCEPT_FILTER`), an address or
+    /// a range as `address/prefix`, beside those that earlier calls gave. While there are none,
+    /// the default, everybody may. Takes effect for endpoints bound later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is neither, [`Error::Term`].
+    pub fn add_accept_filter(&self, subnet: &str) -> Result<()> {
+        let mut base = self.processed()?;
+        let subnet = subnet
+            .parse()
+            .map_err(|()| Error::InvalidArgument("a filter is an address or address/prefix"))?;
+        base.options.tcp.accept_filters.push(subnet);
+        Ok(())
+    }
+
+    /// Forgets what [`Socket::add_accept_filter`] was called with, for endpoints bound later.
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn clear_accept_filters(&self) -> Result<()> {
+        self.processed()?.options.tcp.accept_filters.clear();
+        Ok(())
+    }
+
+    /// Lets processes of this user connect over ipc (`ZMQ_IPC_FILTER_UID`), beside those that
+    /// other ipc filters let in. While there are none, the default, everybody may. Takes effect
+    /// for endpoints bound later.
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn add_ipc_filter_uid(&self, uid: u32) -> Result<()> {
+        self.processed()?.options.ipc.uids.push(uid);
+        Ok(())
+    }
+
+    /// Lets processes connect over ipc whose user is in this group (`ZMQ_IPC_FILTER_GID`),
+    /// otherwise as [`Socket::add_ipc_filter_uid`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn add_ipc_filter_gid(&self, gid: u32) -> Result<()> {
+        self.processed()?.options.ipc.gids.push(gid);
+        Ok(())
+    }
+
+    /// Lets this process connect over ipc (`ZMQ_IPC_FILTER_PID`), otherwise as
+    /// [`Socket::add_ipc_filter_uid`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn add_ipc_filter_pid(&self, pid: i32) -> Result<()> {
+        self.processed()?.options.ipc.pids.push(pid);
+        Ok(())
+    }
+
+    /// Forgets all ipc filters, of users, groups and processes, for endpoints bound later.
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn clear_ipc_filters(&self) -> Result<()> {
+        self.processed()?.options.ipc = Default::default();
+        Ok(())
+    }
+}
