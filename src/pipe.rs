@@ -374,12 +374,6 @@ impl PipeEnd {
         self.mid_message = false;
     }
 
-    /// How many messages this end has written that the peer has not said to have read.
-    pub(crate) fn unread_by_peer(&self) -> u64 {
-        self.written
-            .saturating_sub(self.theirs().read.load(Ordering::Relaxed))
-    }
-
     fn has_credit(&mut self) -> bool {
         if matches!(self.outbound, Outbound::Latest { .. }) {
             return true;

@@ -11,12 +11,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use crate::error::{Error, Result};
 use crate::signaler::{FdSignaler, Signal, Signaler};
-use crate::socket::Socket;
+use crate::socket::{POLLIN, POLLOUT, Socket};
 
-/// Event: something can be received (`ZMQ_POLLIN`).
-pub const POLLIN: i16 = 1;
-/// Event: something can be sent (`ZMQ_POLLOUT`).
-pub const POLLOUT: i16 = 2;
 /// Event of a descriptor: it has an error (`ZMQ_POLLERR`).
 pub const POLLERR: i16 = 4;
 /// Event of a descriptor: urgent data (`ZMQ_POLLPRI`).

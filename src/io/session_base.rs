@@ -535,15 +535,19 @@ impl SessionBase {
         if let Role::Dialer { backoff, .. } = &mut self.role {
             backoff.reset();
         }
+        match &mut self.pipe {
+            Some(pipe) => {
+                pipe.write_uncounted(Msg::peer(peer.clone()));
+                pipe.flush();
+            }
+            None => self.bind_pipe(peer.clone(), cx),
+        }
         if let Link::Up(connection) = &mut self.link {
             connection.peer = Some(peer.clone());
+            // After the pipe: whoever hears this may count on the socket's knowing its peer.
             let kind = EventKind::HandshakeSucceeded;
             let event = monitor::Event::new(kind, &connection.local, &connection.remote);
-            self.parent.events.emit(event.with_peer(Some(peer.clone())));
-        }
-        match &mut self.pipe {
-            Some(pipe) => pipe.write_uncounted(Msg::peer(peer)),
-            None => self.bind_pipe(peer, cx),
+            self.parent.events.emit(event.with_peer(Some(peer)));
         }
     }
 
@@ -574,13 +578,14 @@ impl SessionBase {
             };
             self.emit(kind, local, remote, None);
         }
+        // Before the event, for the same reason as in `on_ready`.
+        self.reset_pipe(ready);
         let kind = EventKind::Disconnected {
             fd,
             reason: reason.clone(),
         };
         self.emit(kind, local, remote, connection.peer.clone());
         drop(connection);
-        self.reset_pipe(ready);
         let stop = &self.parent.options.reconnect;
         let broken = matches!(reason, Reason::Protocol(_)) && stop.stop_on_protocol_error;
         match self.role {

@@ -223,7 +223,8 @@ impl Stream {
         self.endpoint(self.socket().local_addr())
     }
 
-    /// The other end as an endpoint, for monitors.
+    /// The other end as an endpoint.
+    #[cfg(test)]
     pub(crate) fn peer_endpoint(&self) -> String {
         self.endpoint(self.socket().peer_addr())
     }
