@@ -24,6 +24,9 @@ pub(crate) enum Command {
     /// One run of one engine, told as a line of JSON.
     #[command(hide = true)]
     Run(RunArgs),
+    /// What instructions are counted of: sends all messages, and then receives them.
+    #[command(hide = true)]
+    Backlog(RunSpec),
 }
 
 #[derive(Debug, clap::Args)]

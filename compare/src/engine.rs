@@ -16,9 +16,17 @@ pub(crate) trait Engine: Clone + Send + Sized + 'static {
     /// A context with the engine's defaults, except for what the specification names.
     fn new(spec: &RunSpec) -> Result<Self>;
 
-    /// A socket with the engine's defaults, except that PUB and SUB have their high-water marks
-    /// lifted, and that SUB has subscribed to everything.
-    fn socket(&self, kind: Kind) -> Result<Self::Socket>;
+    /// A socket with the engine's defaults but for the marks; a SUB has subscribed to everything.
+    fn socket(&self, kind: Kind, marks: Marks) -> Result<Self::Socket>;
+}
+
+/// A socket's high-water marks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Marks {
+    /// The engine's own.
+    Default,
+    /// None, or the highest that the engine has.
+    Lifted,
 }
 
 /// A socket of an engine, used by one thread.

@@ -6,6 +6,7 @@
 //! of the machine is its alone; runs of the engines alternate, so that a machine that slows down
 //! slows all of them. Run it on an idle machine.
 
+mod backlog;
 mod board;
 mod cli;
 mod engine;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Some(Command::Run(args)) => run_one(args),
+        Some(Command::Backlog(spec)) => run::all_at_once(spec),
         None => compare(&cli.suite),
     };
     match done {

@@ -160,9 +160,7 @@ mod tests {
         ]);
         let row = row(&both, &both.series[0]);
         let expected = [
-            "tcp",
-            "100",
-            "ferrozmq",
+            "tcp", "ferrozmq", "100",
             "2.00 M",
             "25%",
             "200",

@@ -9,7 +9,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use tempfile::TempDir;
 
-use crate::engine::{self, Engine, Socket};
+use crate::backlog;
+use crate::engine::{self, Engine, Marks, Socket};
 use crate::far::FarProcess;
 use crate::message::Tally;
 use crate::outcome::{Outcome, RoundTrip};
@@ -33,9 +34,15 @@ pub(crate) fn far(spec: &RunSpec, endpoint: &str) -> Result<()> {
     with_engine(spec, Play::Far(endpoint)).map(|_| ())
 }
 
+/// Sends everything before anything is received, see [`backlog`].
+pub(crate) fn all_at_once(spec: &RunSpec) -> Result<()> {
+    with_engine(spec, Play::AllAtOnce).map(|_| ())
+}
+
 enum Play<'a> {
     Near,
     Far(&'a str),
+    AllAtOnce,
 }
 
 fn with_engine(spec: &RunSpec, play: Play<'_>) -> Result<Option<Outcome>> {
@@ -53,6 +60,7 @@ impl Play<'_> {
         match self {
             Play::Near => Theatre::<E>::new(spec)?.measure().map(Some),
             Play::Far(endpoint) => Theatre::<E>::new(spec)?.serve(endpoint).map(|()| None),
+            Play::AllAtOnce => backlog::run::<E>(spec).map(|()| None),
         }
     }
 }
@@ -168,7 +176,7 @@ fn create<E: Engine>(
     let spec = &stage.spec;
     let start = || {
         let engine = shared.map_or_else(|| E::new(spec), Ok)?;
-        engine.socket(cast.kind)
+        engine.socket(cast.kind, marks(spec.pattern))
     };
     if !spec.pin {
         return start();
@@ -179,6 +187,14 @@ fn create<E: Engine>(
         Side::Far => number,
     };
     pin::started_on(first, number, start)
+}
+
+/// A publisher drops what is beyond its marks; everything else waits.
+fn marks(pattern: Pattern) -> Marks {
+    match pattern {
+        Pattern::Pubsub => Marks::Lifted,
+        Pattern::Thr | Pattern::Lat | Pattern::Fanout | Pattern::Fanin => Marks::Default,
+    }
 }
 
 fn endpoint(transport: Transport, directory: &TempDir) -> Result<String> {

@@ -3,7 +3,7 @@
 use zmq::{Context, Message, SocketType};
 
 use crate::Result;
-use crate::engine;
+use crate::engine::{self, Marks};
 use crate::spec::{Kind, RunSpec};
 
 /// A context.
@@ -25,7 +25,7 @@ impl engine::Engine for Engine {
         Ok(Self(ctx))
     }
 
-    fn socket(&self, kind: Kind) -> Result<Socket> {
+    fn socket(&self, kind: Kind, marks: Marks) -> Result<Socket> {
         let inner = self.0.socket(match kind {
             Kind::Push => SocketType::PUSH,
             Kind::Pull => SocketType::PULL,
@@ -34,7 +34,7 @@ impl engine::Engine for Engine {
             Kind::Req => SocketType::REQ,
             Kind::Rep => SocketType::REP,
         })?;
-        if matches!(kind, Kind::Pub | Kind::Sub) {
+        if marks == Marks::Lifted {
             inner.set_sndhwm(0)?;
             inner.set_rcvhwm(0)?;
         }

@@ -1,13 +1,13 @@
 //! The engine `omq`: the blocking sockets of omq-tokio.
 //!
-//! Its queues cannot be unlimited: PUB and SUB get the largest that it allows, and what does not
-//! fit is lost, which fails the run.
+//! Its queues cannot be unlimited: marks are lifted to the largest that it allows, and what
+//! a PUB has no room for is lost, which fails the run.
 
 use omq_tokio::blocking::Socket as Inner;
 use omq_tokio::{Context, ContextConfig, Message, Options, SocketType};
 
 use crate::Result;
-use crate::engine;
+use crate::engine::{self, Marks};
 use crate::spec::{Kind, RunSpec};
 
 const LARGEST_QUEUE: u32 = 1 << 20;
@@ -30,7 +30,7 @@ impl engine::Engine for Engine {
         Ok(Self(Context::with_config(ContextConfig { io_threads })))
     }
 
-    fn socket(&self, kind: Kind) -> Result<Socket> {
+    fn socket(&self, kind: Kind, marks: Marks) -> Result<Socket> {
         let socket_type = match kind {
             Kind::Push => SocketType::Push,
             Kind::Pull => SocketType::Pull,
@@ -40,7 +40,7 @@ impl engine::Engine for Engine {
             Kind::Rep => SocketType::Rep,
         };
         let mut options = Options::default();
-        if matches!(kind, Kind::Pub | Kind::Sub) {
+        if marks == Marks::Lifted {
             options = options.send_hwm(LARGEST_QUEUE).recv_hwm(LARGEST_QUEUE);
         }
         let inner = self.0.blocking_socket(socket_type, options);

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::Result;
-use crate::engine;
+use crate::engine::{self, Marks};
 use crate::spec::{Kind, RunSpec};
 
 /// How much is written and read at once.
@@ -41,7 +41,7 @@ impl engine::Engine for Engine {
         Ok(Self(spec.size as usize))
     }
 
-    fn socket(&self, kind: Kind) -> Result<Socket> {
+    fn socket(&self, kind: Kind, _marks: Marks) -> Result<Socket> {
         match kind {
             Kind::Push | Kind::Pull | Kind::Req | Kind::Rep => Ok(Socket {
                 state: State::Fresh,
