@@ -116,6 +116,11 @@ mod poll;
 mod timers;
 mod proxy;
 
+// Above all: what the benches of the crate's insides need, not public API.
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub mod bench_support;
+
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result};

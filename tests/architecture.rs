@@ -182,8 +182,8 @@ fn declared(code: &BTreeMap<String, String>) -> BTreeMap<Vec<&str>, Vec<&str>> {
     let name = |line: &str| -> Option<usize> { line.find("mod ").map(|at| at + 4) };
     let mods = |text| -> Vec<&str> {
         let lines = str::lines(text).filter(|line| line.ends_with(';') && !line.starts_with(' '));
-        let lines =
-            lines.filter(|line| line.starts_with("mod ") || line.starts_with("pub(crate) mod "));
+        let begins = ["mod ", "pub(crate) mod ", "pub mod "];
+        let lines = lines.filter(|line| begins.iter().any(|begin| line.starts_with(begin)));
         lines
             .filter_map(|line| Some(line[name(line)?..].trim_end_matches(';')))
             .collect()
