@@ -101,6 +101,8 @@ pub(crate) struct SessionBase {
     role: Role,
     link: Link,
     pipe: Option<PipeEnd>,
+    /// Who the reader of the pipe was told that the peer is.
+    introduced: Option<Arc<Metadata>>,
     /// The last frame taken from the pipe has others behind it.
     mid_message: bool,
     /// The socket wants the session to end; at this time at the latest, or when all is sent.
@@ -150,6 +152,7 @@ impl SessionBase {
             role,
             link: Link::Gone,
             pipe,
+            introduced: None,
             mid_message: false,
             closing: None,
         };
@@ -549,12 +552,10 @@ impl SessionBase {
         if let Role::Dialer { backoff, .. } = &mut self.role {
             backoff.reset();
         }
-        match &mut self.pipe {
-            Some(pipe) => {
-                pipe.write_uncounted(Msg::peer(peer.clone()));
-                pipe.flush();
-            }
-            None => self.bind_pipe(peer.clone(), cx),
+        if self.pipe.is_none() {
+            self.bind_pipe(peer.clone(), cx);
+        } else {
+            self.introduce(peer.clone());
         }
         if let Link::Up(connection) = &mut self.link {
             connection.peer = Some(peer.clone());
@@ -562,6 +563,17 @@ impl SessionBase {
             let kind = EventKind::HandshakeSucceeded;
             let event = monitor::Event::new(kind, &connection.local, &connection.remote);
             self.parent.events.emit(event.with_peer(Some(peer)));
+        }
+    }
+
+    /// Tells who the peer is, unless it is who it was: in the pipe of an application that never
+    /// reads, these records must not heap up with each reconnect.
+    fn introduce(&mut self, peer: Arc<Metadata>) {
+        let Some(pipe) = &mut self.pipe else { return };
+        if self.introduced.as_ref() != Some(&peer) {
+            pipe.write_uncounted(Msg::peer(peer.clone()));
+            pipe.flush();
+            self.introduced = Some(peer);
         }
     }
 
@@ -782,3 +794,6 @@ fn discard(stream: &mut Stream, input: &mut Input) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
