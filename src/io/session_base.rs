@@ -187,12 +187,7 @@ impl SessionBase {
         match &mut self.link {
             Link::Up(connection) => connection.on_readiness(readiness),
             Link::Connecting { .. } => self.on_connected(readiness, cx),
-            Link::Farewell { stream, .. } => {
-                if discard(stream, &mut cx.input) {
-                    self.link = Link::Gone;
-                }
-            }
-            Link::Waiting(_) | Link::Resolving | Link::Gone => {}
+            Link::Waiting(_) | Link::Resolving | Link::Farewell { .. } | Link::Gone => {}
         }
         self.turn(cx)
     }
@@ -284,6 +279,9 @@ impl SessionBase {
             }
         }
         self.finish(cx);
+        if let Link::Farewell { stream, .. } = &mut self.link {
+            turn = discard(stream, &mut cx.input);
+        }
         if matches!(self.link, Link::Gone) {
             Turn::Gone
         } else {
@@ -661,7 +659,7 @@ impl SessionBase {
             self.link = Link::Gone;
         } else if drained {
             self.report_closed();
-            self.link = self.farewell(cx);
+            self.link = self.farewell(cx.now);
         }
     }
 
@@ -681,16 +679,16 @@ impl SessionBase {
     }
 
     /// Lets the peer read the last bytes, if it ever was one.
-    fn farewell(&mut self, cx: &mut IoContext) -> Link {
+    fn farewell(&mut self, now: Instant) -> Link {
         match std::mem::replace(&mut self.link, Link::Gone) {
             Link::Up(connection) if connection.peer.is_some() => {
-                let mut stream = connection.into_stream();
-                if stream.shutdown_write().is_err() || discard(&mut stream, &mut cx.input) {
+                let stream = connection.into_stream();
+                if stream.shutdown_write().is_err() {
                     return Link::Gone;
                 }
                 Link::Farewell {
                     stream,
-                    deadline: cx.now + FAREWELL,
+                    deadline: now + FAREWELL,
                 }
             }
             Link::Up(_)
@@ -782,17 +780,19 @@ fn source_of(tcp: &TcpAddress, address: SocketAddr) -> io::Result<Option<SocketA
         .transpose()
 }
 
-/// Reads and drops what the peer still sends; true if it has closed its side.
-fn discard(stream: &mut Stream, input: &mut Input) -> bool {
-    loop {
+/// Reads and drops what the peer still sends, which may be without end; gone if it has closed
+/// its side.
+fn discard(stream: &mut Stream, input: &mut Input) -> Turn {
+    for _ in 0..READS_PER_TURN {
         match stream.read(input.scratch()) {
-            Ok(0) => return true,
+            Ok(0) => return Turn::Gone,
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::Idle,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return true,
+            Err(_) => return Turn::Gone,
         }
     }
+    Turn::Again
 }
 
 #[cfg(test)]
