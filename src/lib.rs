@@ -49,6 +49,11 @@ mod poll;
 mod timers;
 mod proxy;
 
+// Beside the layers: for fuzzers.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result};

@@ -67,6 +67,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("socket.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
             ("timers.rs", "timers are about the time"),
+            ("fuzzing.rs", "where a run's virtual time begins"),
         ],
     ),
     (
@@ -178,8 +179,8 @@ fn declared(code: &BTreeMap<String, String>) -> BTreeMap<Vec<&str>, Vec<&str>> {
     let name = |line: &str| -> Option<usize> { line.find("mod ").map(|at| at + 4) };
     let mods = |text| -> Vec<&str> {
         let lines = str::lines(text).filter(|line| line.ends_with(';') && !line.starts_with(' '));
-        let lines =
-            lines.filter(|line| line.starts_with("mod ") || line.starts_with("pub(crate) mod "));
+        let starts = ["mod ", "pub mod ", "pub(crate) mod "];
+        let lines = lines.filter(|line| starts.iter().any(|start| line.starts_with(start)));
         lines
             .filter_map(|line| Some(line[name(line)?..].trim_end_matches(';')))
             .collect()
