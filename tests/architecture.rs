@@ -67,6 +67,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("socket.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
             ("timers.rs", "timers are about the time"),
+            ("fuzzing.rs", "where a run's virtual time begins"),
         ],
     ),
     (
