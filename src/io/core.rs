@@ -170,7 +170,12 @@ impl IoCore {
                     Resident::Session(_) => Turn::Idle,
                 });
             }
-            IoCmd::Stop => self.stopping = true,
+            IoCmd::Stop => {
+                self.stopping = true;
+                // All sockets are gone. A session that was on its way from its listener when its
+                // socket went has nobody who would close it.
+                self.tenants = Slab::new();
+            }
         }
     }
 
@@ -242,3 +247,6 @@ impl IoCore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

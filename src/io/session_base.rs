@@ -164,6 +164,7 @@ impl SessionBase {
         if self.parent.mailbox.is_closed() {
             return Turn::Gone;
         }
+        self.end_with_pipe(cx.now);
         match start {
             Start::Dial => self.dial(cx),
             Start::Accepted {
@@ -196,12 +197,18 @@ impl SessionBase {
         if let Some(pipe) = &mut self.pipe {
             pipe.on_event(event);
         }
-        // An immediate session has a pipe for each connection, and hears late of the last one's end.
-        let is_over = self.pipe.as_ref().is_some_and(PipeEnd::is_peer_gone);
-        if event == PipeEvent::PeerClosed && is_over && self.closing.is_none() {
-            self.close(self.parent.options.linger.get(), cx.now);
-        }
+        self.end_with_pipe(cx.now);
         self.turn(cx)
+    }
+
+    /// Closes if the socket has dropped its end of the pipe, be it before we had ours. Without a
+    /// pipe there is nothing to end: an immediate session has one for each connection, and hears
+    /// late of the last one's end.
+    fn end_with_pipe(&mut self, now: Instant) {
+        let is_over = self.pipe.as_ref().is_some_and(PipeEnd::is_peer_gone);
+        if is_over && self.closing.is_none() {
+            self.close(self.parent.options.linger.get(), now);
+        }
     }
 
     pub(crate) fn on_resolved(

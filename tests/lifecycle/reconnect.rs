@@ -165,8 +165,11 @@ fn the_wait_begins_anew_after_a_connection(rig: &Rig) {
     push.connect(&endpoint).unwrap();
     retries(&monitor, 4);
     let pull = rig.socket(PULL);
+    let heard = pull.monitor();
     pull.bind(&endpoint).unwrap();
     await_handshake(rig, &monitor);
+    // A close before it has read the handshake would be a reset.
+    await_handshake(rig, &heard);
     drop(pull);
     let (wait, reason) = retries(&monitor, 1).remove(0);
     assert_eq!(wait.as_millis(), 1);
