@@ -160,7 +160,9 @@ mod tests {
         ]);
         let row = row(&both, &both.series[0]);
         let expected = [
-            "tcp", "ferrozmq", "100",
+            "tcp",
+            "ferrozmq",
+            "100",
             "2.00 M",
             "25%",
             "200",
