@@ -121,6 +121,11 @@ mod proxy;
 #[doc(hidden)]
 pub mod bench_support;
 
+// Beside the layers: for fuzzers.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result};

@@ -103,6 +103,28 @@ impl Victim {
         peer
     }
 
+    /// Lets a peer act while the socket takes notice of what it does: that happens in calls.
+    fn attend<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let acting = scope.spawn(act);
+            while !acting.is_finished() {
+                self.socket.get_events().unwrap();
+                std::thread::park_timeout(Duration::from_micros(100));
+            }
+            acting.join().unwrap()
+        })
+    }
+
+    /// Takes notice of what comes until a connection has ended.
+    #[track_caller]
+    fn attend_to_the_end(&self) {
+        wait_until(|| {
+            self.socket.get_events().unwrap();
+            let event = self.monitor.try_recv();
+            event.is_some_and(|event| matches!(event.kind, EventKind::Disconnected { .. }))
+        });
+    }
+
     // ── what the monitor says ────────────────────────────────────────────────────────────────
 
     #[track_caller]

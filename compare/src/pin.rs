@@ -46,12 +46,12 @@ mod tests {
     use super::*;
 
     fn cores_of_this_thread() -> CpuSet {
-        sched_getaffinity(Pid::from_raw(0)).unwrap()
+        sched_getaffinity(Pid::from_raw(0)).expect("the cores of this process")
     }
 
     fn number_of(set: &CpuSet) -> usize {
         (0..CpuSet::count())
-            .filter(|core| set.is_set(*core).unwrap())
+            .filter(|core| set.is_set(*core).expect("a core that exists"))
             .count()
     }
 

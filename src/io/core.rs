@@ -144,7 +144,7 @@ impl IoCore {
             }
             IoCmd::Close(key, linger) => {
                 self.with_tenant(key, |resident, cx| match resident {
-                    Resident::Listener(_) => Turn::Gone,
+                    Resident::Listener(listener) => listener.on_close(cx),
                     Resident::Session(session) => session.on_close(linger, cx),
                 });
             }

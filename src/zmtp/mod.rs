@@ -13,5 +13,7 @@ mod mechanism;
 mod heartbeat;
 mod handshake;
 mod engine;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 pub(crate) use engine::{EngineSpec, StreamEngine};

@@ -2,7 +2,7 @@
 
 use ferrozmq::{DONTWAIT, Error};
 
-use crate::peer::{RawPeer, frame, opening};
+use crate::peer::{MORE, RawPeer, frame, opening};
 use crate::*;
 
 const CROWD: usize = 300;
@@ -81,7 +81,7 @@ fn a_name_handed_over_within_a_message() {
     });
     let mut old = announce(&victim, b"name");
     old.expect_opening();
-    old.send(&[frame(0, b"whole"), frame(crate::peer::MORE, b"half")].concat());
+    old.send(&[frame(0, b"whole"), frame(MORE, b"half")].concat());
     assert_eq!(
         victim.socket.recv_multipart(0).unwrap()[..],
         ["name", "whole"]
@@ -154,24 +154,38 @@ fn the_longest_name() {
     assert_eq!(peer.read_frame(), (0, b"yes".to_vec()));
 }
 
-/// The application itself gives two connections one name.
+/// The application itself wants two connections to have one name: it is told.
 #[test]
 fn two_connections_with_one_name() {
     let ctx = Ctx::new();
     let router = patient(&ctx, ROUTER);
-    let peers: Vec<_> = (0..2)
-        .map(|_| {
-            let peer = patient(&ctx, DEALER);
-            peer.bind(TCP).unwrap();
-            router.set_connect_routing_id(b"same").unwrap();
-            // To refuse the second is as good as to give it another name.
-            let _ = router.connect(&peer.last_endpoint());
-            peer
-        })
-        .collect();
+    let peer = patient(&ctx, DEALER);
+    peer.bind(TCP).unwrap();
+    router.set_connect_routing_id(b"same").unwrap();
+    router.connect(&peer.last_endpoint()).unwrap();
+    let again = router.set_connect_routing_id(b"same");
+    assert!(matches!(again, Err(Error::InvalidArgument(_))));
+    router.connect("tcp://127.0.0.1:1").unwrap();
     router.send_multipart(["same", "hello"], 0).unwrap();
-    assert_eq!(peers[0].recv_string(0).unwrap(), "hello");
-    assert!(peers[1].try_recv().is_err());
+    assert_eq!(peer.recv_string(0).unwrap(), "hello");
+}
+
+/// Or wants a name that a peer brings along: the peer is refused.
+#[test]
+fn a_connection_with_the_name_of_a_peer() {
+    let victim = Victim::new(ROUTER, TCP);
+    let peer = patient(&victim.ctx, DEALER);
+    peer.bind(TCP).unwrap();
+    victim.socket.set_connect_routing_id(b"name").unwrap();
+    victim.socket.connect(&peer.last_endpoint()).unwrap();
+    let mut other = announce(&victim, b"name");
+    other.expect_opening();
+    wait_until(|| {
+        victim.socket.get_events().unwrap();
+        other.is_closed_within(Duration::from_millis(1))
+    });
+    send_to(&victim, b"name", "hello");
+    assert_eq!(peer.recv_string(0).unwrap(), "hello");
 }
 
 /// Messages for nobody, and for peers that have just left, are dropped or refused.

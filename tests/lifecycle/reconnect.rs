@@ -1,9 +1,13 @@
 //! Connections that are lost and made again.
 
+use std::io::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use socket2::{Domain, SockAddr, Type};
+
 use ferrozmq::SocketType::{DEALER, PULL, PUSH, ROUTER};
-use ferrozmq::{Error, EventKind, Monitor, POLLOUT, Reason, ReconnectStop};
+use ferrozmq::{Error, EventKind, Monitor, POLLIN, POLLOUT, Reason, ReconnectStop};
 
 use crate::common::{
     LIMIT, Rig, Transport, await_event, await_handshake, await_loss, fill, recv, recv_numbers,
@@ -21,6 +25,9 @@ on_network_transports!(
     the_wait_begins_anew_after_a_connection,
     without_an_interval_there_is_one_attempt,
     an_immediate_socket_sends_only_where_there_is_a_connection,
+    the_last_words_of_a_peer_are_heard_while_we_speak,
+    an_immediate_socket_connects_again,
+    who_has_no_room_to_receive_can_still_send_after_a_restart,
 );
 
 fn what_waits_for_a_server_survives_its_restart(rig: &Rig) {
@@ -216,6 +223,44 @@ fn an_immediate_socket_sends_only_where_there_is_a_connection(rig: &Rig) {
     assert_eq!(recv(&late), ["at last"]);
 }
 
+fn an_immediate_socket_connects_again(rig: &Rig) {
+    let (endpoint, _keeper) = rig.reserved_endpoint();
+    let push = rig.socket(PUSH);
+    push.set_immediate(true).unwrap();
+    push.set_reconnect_ivl(Some(Duration::from_millis(1)))
+        .unwrap();
+    push.connect(&endpoint).unwrap();
+    for round in ["first", "second", "third"] {
+        let pull = rig.socket(PULL);
+        wait_until(|| pull.bind(&endpoint).is_ok());
+        send(&push, &[round]);
+        assert_eq!(recv(&pull), [round]);
+        drop(pull);
+        // The socket takes notice, and drops its end of the pipe.
+        wait_until(|| push.get_events().unwrap() == 0);
+    }
+}
+
+fn who_has_no_room_to_receive_can_still_send_after_a_restart(rig: &Rig) {
+    let (endpoint, _keeper) = rig.reserved_endpoint();
+    let client = rig.socket(DEALER);
+    let monitor = client.monitor();
+    client.connect(&endpoint).unwrap();
+    for round in ["first", "second"] {
+        let server = rig.socket(DEALER);
+        wait_until(|| server.bind(&endpoint).is_ok());
+        send(&client, &[round]);
+        assert_eq!(recv(&server), [round]);
+        if round == "first" {
+            send(&server, &["unread"]);
+            assert_eq!(client.poll(POLLIN, Some(LIMIT)).unwrap(), POLLIN);
+            drop(server);
+            await_loss(&monitor);
+            client.set_rcvhwm(1).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_refusal_can_be_the_end() {
     let rig = Rig::new(Transport::Tcp);
@@ -229,4 +274,42 @@ fn a_refusal_can_be_the_end() {
     let stopped = |kind: &_| matches!(kind, EventKind::ConnectStopped { .. });
     await_event(&monitor, stopped);
     wait_until(|| push.get_events().unwrap() == 0);
+}
+
+/// A peer that shakes hands by hand.
+fn plain_dealer(endpoint: &str) -> socket2::Socket {
+    let (domain, address) = match endpoint.split_once("://").unwrap() {
+        ("ipc", path) => (Domain::UNIX, SockAddr::unix(path).unwrap()),
+        (_, address) => (Domain::IPV4, address.parse::<SocketAddr>().unwrap().into()),
+    };
+    let mut plain = socket2::Socket::new(domain, Type::STREAM, None).unwrap();
+    plain.connect(&address).unwrap();
+    let mut greeting = [0; 64];
+    greeting[0] = 0xFF;
+    greeting[9..16].copy_from_slice(b"\x7F\x03\x01NULL");
+    plain.write_all(&greeting).unwrap();
+    plain
+        .write_all(b"\x04\x1C\x05READY\x0BSocket-Type\0\0\0\x06DEALER")
+        .unwrap();
+    plain
+}
+
+fn the_last_words_of_a_peer_are_heard_while_we_speak(rig: &Rig) {
+    const WORDS: usize = 200;
+    let dealer = rig.socket(DEALER);
+    dealer.set_rcvhwm(10).unwrap();
+    dealer.bind(&rig.fresh_endpoint()).unwrap();
+    let monitor = dealer.monitor();
+    let mut plain = plain_dealer(&dealer.last_endpoint());
+    await_handshake(rig, &monitor);
+    send(&dealer, &["never read"]);
+    let frame = |n: usize| [&[0, n.to_string().len() as u8], n.to_string().as_bytes()].concat();
+    plain
+        .write_all(&(0..WORDS).flat_map(frame).collect::<Vec<_>>())
+        .unwrap();
+    drop(plain);
+    // Writing fails; what lies there to be read does not.
+    fill(&dealer);
+    recv_numbers(&dealer, 0..WORDS);
+    wait_until(|| dealer.get_events().unwrap() == 0);
 }
