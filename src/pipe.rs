@@ -154,7 +154,7 @@ pub(crate) struct PipeEnd {
     peer: Option<StdArc<Metadata>>,
 }
 
-/// A new pipe, without limits until [`PipeEnd::set_hwm`] is called on an end. With `conflate`,
+/// A new pipe, without room until [`PipeEnd::set_hwm`] is called on an end. With `conflate`,
 /// each direction holds only the latest message.
 pub(crate) fn pair(conflate: bool) -> (PipeEnd, PipeEnd) {
     let sides = Arc::new([Side::new(), Side::new()]);
