@@ -40,7 +40,8 @@ pub(crate) enum Kind {
     Subscribe,
     /// The end of a subscription to the topic in the body.
     Cancel,
-    /// Who the peer is, in the metadata; the first record on a pipe, and again on each reconnect.
+    /// Who the peer is, in the metadata; the first record on a pipe, and again when a reconnect finds
+    /// another peer.
     Peer,
 }
 
