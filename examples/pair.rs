@@ -20,10 +20,7 @@ fn step(ctx: &Ctx) -> Result<()> {
 fn main() -> Result<()> {
     let ctx = Ctx::new();
     let (first, last) = (ctx.socket(SocketType::PAIR)?, ctx.socket(SocketType::PAIR)?);
-    let middle = thread::spawn({
-        let ctx = ctx.clone();
-        move || step(&ctx)
-    });
+    let middle = thread::spawn(move || step(&ctx));
     first.bind("inproc://step1")?;
     last.bind("inproc://step2")?;
     first.send("water", 0)?;

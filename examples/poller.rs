@@ -17,22 +17,20 @@ enum Source {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ctx = Ctx::new();
-    let (tasks, weather) = (ctx.socket(SocketType::PULL)?, ctx.socket(SocketType::SUB)?);
+    let [boss, tasks] = [ctx.socket(SocketType::PUSH)?, ctx.socket(SocketType::PULL)?];
     tasks.bind("inproc://tasks")?;
-    weather.bind("inproc://weather")?;
+    boss.connect("inproc://tasks")?;
+    let [station, weather] = [ctx.socket(SocketType::PUB)?, ctx.socket(SocketType::SUB)?];
+    station.bind("inproc://weather")?;
+    weather.connect("inproc://weather")?;
     weather.set_subscribe(b"")?;
     // Any descriptor will do; this one stands for a terminal.
     let (mut keyboard, mut user) = UnixStream::pair()?;
 
-    let others = thread::spawn(move || -> std::io::Result<()> {
-        let send = |socket_type, endpoint, text| -> ferrozmq::Result<()> {
-            let socket = ctx.socket(socket_type)?;
-            socket.connect(endpoint)?;
-            Ok(socket.send(text, 0)?)
-        };
-        send(SocketType::PUSH, "inproc://tasks", "wash up").map_err(std::io::Error::other)?;
-        send(SocketType::PUB, "inproc://weather", "rain").map_err(std::io::Error::other)?;
-        user.write_all(b"hello")
+    let others = thread::spawn(move || -> ferrozmq::Result<()> {
+        boss.send("wash up", 0)?;
+        station.send("rain", 0)?;
+        Ok(user.write_all(b"hello")?)
     });
 
     let descriptor = keyboard.try_clone()?;

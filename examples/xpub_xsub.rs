@@ -4,21 +4,21 @@
 use std::collections::HashMap;
 use std::thread;
 
-use ferrozmq::{Ctx, Msg, POLLIN, Result, Socket, SocketType, poll};
+use ferrozmq::{Ctx, DONTWAIT, Msg, POLLIN, Result, Socket, SocketType, poll};
 
 /// Serves as many subscriptions as it is told to, and then ends.
 fn cache(publishers: &Socket, subscribers: &Socket, mut subscriptions: usize) -> Result<()> {
     let mut last: HashMap<Vec<u8>, Msg> = HashMap::new();
     while subscriptions > 0 {
-        let sources = [publishers, subscribers];
-        let mut items = sources.map(|socket| socket.as_poll_item(POLLIN));
+        let mut items = [publishers, subscribers].map(|socket| socket.as_poll_item(POLLIN));
         poll(&mut items, None)?;
-        if items[0].is_readable() {
-            let message = publishers.recv_multipart(0)?;
+        let is_event = items[1].is_readable();
+        // All news first, so that a subscriber gets the newest.
+        while let Ok(message) = publishers.recv_multipart(DONTWAIT) {
             last.insert(message[0].to_vec(), message[1].clone());
             subscribers.send_multipart(message, 0)?;
         }
-        if items[1].is_readable() {
+        if is_event {
             // A 1 and the topic; or a 0, and somebody has gone.
             let event = subscribers.recv_msg(0)?;
             if let Some((1, topic)) = event.split_first() {
@@ -34,13 +34,14 @@ fn cache(publishers: &Socket, subscribers: &Socket, mut subscriptions: usize) ->
 
 fn main() -> Result<()> {
     let ctx = Ctx::new();
-    let (publishers, subscribers) = (ctx.socket(SocketType::XSUB)?, ctx.socket(SocketType::XPUB)?);
-    publishers.bind("inproc://publishers")?;
-    subscribers.bind("inproc://subscribers")?;
-    publishers.send(b"\x01", 0)?; // the cache wants all topics
     let source = ctx.socket(SocketType::PUB)?;
-    source.connect("inproc://publishers")?;
-    for (topic, value) in [("gold", "1800"), ("tin", "24"), ("gold", "1812")] {
+    source.bind("inproc://source")?;
+    let publishers = ctx.socket(SocketType::XSUB)?;
+    publishers.connect("inproc://source")?;
+    publishers.send(b"\x01", 0)?; // the cache subscribes to all topics
+    let subscribers = ctx.socket(SocketType::XPUB)?;
+    subscribers.bind("inproc://subscribers")?;
+    for (topic, value) in [("gold", "1812"), ("tin", "24"), ("silver", "31")] {
         source.send_multipart([topic, value], 0)?;
     }
 
@@ -50,10 +51,8 @@ fn main() -> Result<()> {
         let late = ctx.socket(SocketType::SUB)?;
         late.connect("inproc://subscribers")?;
         late.set_subscribe(topic.as_bytes())?;
-        println!(
-            "{topic} is at {}",
-            late.recv_multipart(0)?[1].as_str().unwrap_or("?")
-        );
+        let message = late.recv_multipart(0)?;
+        println!("{topic} is at {}", message[1].escape_ascii());
     }
     cache.join().expect("the cache does not panic")
 }

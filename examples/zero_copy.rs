@@ -6,7 +6,7 @@ use ferrozmq::{Ctx, Msg, Result, SocketType};
 /// Memory that did not come from Rust's allocator, such as a mapped file or a frame grabber's.
 struct Picture {
     pixels: Box<[u8]>,
-    freed: std::sync::mpsc::Sender<usize>,
+    freed: crossbeam_channel::Sender<usize>,
 }
 
 impl AsRef<[u8]> for Picture {
@@ -32,7 +32,7 @@ fn main() -> Result<()> {
         viewer.set_subscribe(b"")?;
     }
 
-    let (freed, when_freed) = std::sync::mpsc::channel();
+    let (freed, when_freed) = crossbeam_channel::unbounded();
     let pixels = vec![7; 4 << 20].into_boxed_slice();
     let at = pixels.as_ptr();
     publisher.send(Msg::from_owner(Picture { pixels, freed }), 0)?;

@@ -15,7 +15,7 @@ use crate::command::{IoCmd, IoHandle};
 use crate::error::{Error, Result};
 use crate::inproc::Registry;
 use crate::io::resolver::Resolver;
-use crate::io::thread::{self, IoCore};
+use crate::io::thread::IoThread;
 use crate::options::{Options, SocketType};
 use crate::reaper::Reaper;
 use crate::socket_base::{SocketBase, Surroundings};
@@ -296,8 +296,8 @@ impl Machinery {
         };
         let threads: Arc<[_]> = (0..options.io_threads).map(|_| IoHandle::new()).collect();
         let resolver = Resolver::new(name("zmq-dns"));
-        let cores = (0..threads.len())
-            .map(|n| IoCore::new(n, threads.clone(), resolver.clone()))
+        let waiting = (0..threads.len())
+            .map(|n| IoThread::new(n, threads.clone(), resolver.clone()))
             .collect::<std::io::Result<Vec<_>>>()?;
         let (reaper, reaping) = Reaper::spawn(name("zmq-reaper"), census.clone())?;
         let mut machinery = Self {
@@ -306,9 +306,9 @@ impl Machinery {
             reaper,
             reaping,
         };
-        for (n, core) in cores.into_iter().enumerate() {
+        for (n, thread) in waiting.into_iter().enumerate() {
             let pin = options.cores.get(n % options.cores.len().max(1)).copied();
-            match thread::spawn(core, name(&format!("zmq-io/{n}")), pin) {
+            match thread.spawn(name(&format!("zmq-io/{n}")), pin) {
                 Ok(thread) => machinery.running.push(thread),
                 Err(error) => {
                     machinery.stop();

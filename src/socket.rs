@@ -128,7 +128,7 @@ impl Socket {
     ///
     /// Returns at once; the peer may come later. For tcp a source address can be given before a
     /// semicolon: `tcp://source:port;host:port`. A DEALER, REQ, SUB or PUB that is connected to
-    /// the same endpoint already stays as it is.
+    /// the same tcp or ipc endpoint already stays as it is.
     ///
     /// # Errors
     /// As for [`Socket::bind`], but nothing about whether the peer can be reached: that is told by

@@ -1,7 +1,7 @@
 //! [`Timers`]: callbacks that run at intervals, in the calls of whoever owns them.
 //!
 //! It owns the callbacks and when they are due. It starts no thread and never waits: a loop asks
-//! for [`Timers::timeout`], waits for that long at most in [`poll`](crate::poll), and calls
+//! for [`Timers::timeout`], waits for that long at most in [`poll`](fn@crate::poll), and calls
 //! [`Timers::execute`].
 
 use std::collections::{BTreeSet, HashMap};

@@ -3,6 +3,8 @@
 //! What system sockets are told is looked at by the unit tests of the transports, where their
 //! descriptors are at hand.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "options/connecting.rs"]
 mod connecting;
 #[path = "options/filters.rs"]

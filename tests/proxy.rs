@@ -1,5 +1,7 @@
 //! The proxy: what it moves, what it leaves, and how it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::thread;
 use std::time::{Duration, Instant};
 

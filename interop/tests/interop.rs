@@ -25,9 +25,11 @@ mod routing;
 #[path = "interop/subscriptions.rs"]
 mod subscriptions;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ferrozmq::SocketType::{self, *};
+use tempfile::TempDir;
 
 use crate::end::{End, Library};
 
@@ -74,6 +76,8 @@ struct Link {
     wildcard: &'static str,
     ours: ferrozmq::Ctx,
     theirs: zmq::Context,
+    dir: TempDir,
+    addresses: AtomicUsize,
 }
 
 impl Link {
@@ -83,7 +87,19 @@ impl Link {
             wildcard,
             ours: ferrozmq::Ctx::new(),
             theirs: zmq::Context::new(),
+            dir: tempfile::tempdir().expect("a temporary directory"),
+            addresses: AtomicUsize::new(0),
         }
+    }
+
+    /// A new address to bind to. For ipc it is a path and no wildcard, for which libzmq would
+    /// leave a directory behind.
+    fn address(&self) -> String {
+        if self.wildcard == TCP {
+            return TCP.to_owned();
+        }
+        let number = self.addresses.fetch_add(1, Ordering::Relaxed);
+        format!("ipc://{}/{number}", self.dir.path().display())
     }
 
     /// A socket of the library that binds.
@@ -99,7 +115,7 @@ impl Link {
     /// A socket that is bound, to [`End::endpoint`].
     fn bound(&self, socket_type: SocketType) -> End {
         let end = self.binding(socket_type);
-        end.bind(self.wildcard);
+        end.bind(&self.address());
         end
     }
 

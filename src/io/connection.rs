@@ -7,6 +7,8 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
 
+use mio::{Interest, Registry, Token};
+
 use crate::engine::{Engine, Event, Failure};
 use crate::io::poller::Readiness;
 use crate::io::transport::Stream;
@@ -57,6 +59,10 @@ pub(crate) struct Connection {
     writable: bool,
     /// The peer has ended its side: read until there is nothing.
     hangup: bool,
+    /// The poller reports room to write.
+    waits_to_write: bool,
+    /// Writing has failed, for this reason. What the peer said before is read first.
+    broken: Option<Reason>,
     paused: bool,
     /// Bytes that could not be decoded because their messages had nowhere to go, and how many of
     /// them have been decoded since.
@@ -81,6 +87,8 @@ impl Connection {
             readable: true,
             writable: true,
             hangup: false,
+            waits_to_write: true,
+            broken: None,
             paused: false,
             stash: Vec::new(),
             unstashed: 0,
@@ -160,14 +168,17 @@ impl Connection {
             Ok(0) => return Err(Reason::PeerClosed),
             Ok(n) => {
                 // A short read has emptied the kernel's buffer; the next bytes are an event.
-                self.readable = n == asked || self.hangup;
+                self.readable = n == asked || self.hangup || self.is_broken();
                 if direct {
                     self.engine.handle_body(n, now);
                 } else {
                     input.end = n;
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                return self.broken.take().map_or(Ok(()), Err);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Reason::of(&error)),
         }
@@ -191,7 +202,7 @@ impl Connection {
     // ── writing ──────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn wants_messages(&self) -> bool {
-        self.engine.wants_messages()
+        !self.is_broken() && self.engine.wants_messages()
     }
 
     pub(crate) fn push(&mut self, msg: Msg) {
@@ -200,35 +211,62 @@ impl Connection {
 
     /// Writes what is pending, once. True if all of it is written.
     ///
-    /// # Errors
-    /// The connection has ended.
-    pub(crate) fn transmit(&mut self) -> Result<bool, Reason> {
+    /// If that fails the connection is broken, and the next read that finds nothing reports it.
+    pub(crate) fn transmit(&mut self) -> bool {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = self.engine.poll_transmit(&mut slices);
         if count == 0 {
-            return Ok(true);
+            return true;
         }
-        if !self.writable {
-            return Ok(false);
+        if !self.writable || self.is_broken() {
+            return false;
         }
         let offered: usize = slices[..count].iter().map(|slice| slice.len()).sum();
         match self.stream.write_vectored(&slices[..count]) {
             Ok(sent) => {
                 self.engine.handle_sent(sent);
                 self.writable = sent == offered;
-                Ok(self.writable && self.engine.is_drained())
+                return self.writable && self.engine.is_drained();
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.writable = false;
-                Ok(false)
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.broken = Some(Reason::of(&error));
+                // So that reading comes to an end whatever the error was.
+                self.stream.shutdown();
+                self.readable = true;
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-            Err(error) => Err(Reason::of(&error)),
         }
+        false
+    }
+
+    /// Whether nothing can be written any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_some()
     }
 
     pub(crate) fn is_writable(&self) -> bool {
         self.writable
+    }
+
+    /// Asks the poller for what is waited for: to write only while that is not possible. The
+    /// system would tell of room in the buffers of an ipc connection at every read of the peer.
+    ///
+    /// # Errors
+    /// What the system answers.
+    pub(crate) fn update_interest(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let waits = !self.writable && !self.is_broken();
+        // While messages stream, room comes and goes: only when all is sent is it of no interest.
+        if waits == self.waits_to_write || (!waits && !self.engine.is_drained()) {
+            return Ok(());
+        }
+        self.waits_to_write = waits;
+        let interest = if waits {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        registry.reregister(&mut self.stream, token, interest)
     }
 
     pub(crate) fn is_drained(&self) -> bool {

@@ -202,6 +202,27 @@ fn a_listening_descriptor_is_taken_by_the_next_bind_alone() {
 }
 
 #[test]
+fn a_listening_descriptor_can_be_bound_and_unbound_again_and_again() {
+    let ctx = Ctx::new();
+    let (listener, endpoint) = listener();
+    let pull = socket(&ctx, SocketType::PULL);
+    let bind = || {
+        let copy = listener.try_clone().unwrap();
+        pull.set_use_fd(Some(copy.into())).unwrap();
+        pull.bind("tcp://127.0.0.1:*").unwrap();
+    };
+    for _ in 0..3 {
+        bind();
+        pull.unbind(&endpoint).unwrap();
+    }
+    bind();
+    let push = socket(&ctx, SocketType::PUSH);
+    push.connect(&endpoint).unwrap();
+    push.send("x", 0).unwrap();
+    assert_eq!(pull.recv_string(0).unwrap(), "x");
+}
+
+#[test]
 fn ipv6_must_be_allowed() {
     let ctx = Ctx::new();
     let socket = socket(&ctx, SocketType::PULL);

@@ -34,15 +34,17 @@ fn reports_of_come_and_go(xpub: &Socket, subscribers: &[Socket; 2]) -> Vec<Vec<u
 
 #[test]
 fn an_xpub_reports_what_it_is_told_to() {
-    let none = |_: &Socket| {};
-    let verbose = |xpub: &Socket| xpub.set_xpub_verbose(true).unwrap();
-    let verboser = |xpub: &Socket| xpub.set_xpub_verboser(true).unwrap();
-    let cases: [(&dyn Fn(&Socket), &[&[u8]]); 3] = [
-        (&none, &[b"\x01t", b"\x00t"]),
-        (&verbose, &[b"\x01t", b"\x01t", b"\x00t"]),
-        (&verboser, &[b"\x01t", b"\x01t", b"\x00t", b"\x00t"]),
+    let set: [fn(&Socket); 3] = [
+        |_| {},
+        |xpub| xpub.set_xpub_verbose(true).unwrap(),
+        |xpub| xpub.set_xpub_verboser(true).unwrap(),
     ];
-    for (set, expected) in cases {
+    let expected: [&[&[u8]]; 3] = [
+        &[b"\x01t", b"\x00t"],
+        &[b"\x01t", b"\x01t", b"\x00t"],
+        &[b"\x01t", b"\x01t", b"\x00t", b"\x00t"],
+    ];
+    for (set, expected) in set.into_iter().zip(expected) {
         let ctx = Ctx::new();
         let (xpub, subscribers) = xpub(&ctx, set);
         assert_eq!(reports_of_come_and_go(&xpub, &subscribers), expected);

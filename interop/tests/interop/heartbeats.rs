@@ -41,7 +41,7 @@ fn idle(link: &Link, bound_beats: bool, connected_beats: bool) {
         }
     }
     let monitor = monitor(&bound, &connected);
-    bound.bind(link.wildcard);
+    bound.bind(&link.address());
     connected.connect(&bound.endpoint());
     connected.send(&["before"]);
     bound.expect(&["before"]);
@@ -69,7 +69,7 @@ fn a_slow_reader(link: &Link) {
         end.set_heartbeat(INTERVAL, IDLE, IDLE);
     }
     let monitor = monitor(&bound, &connected);
-    bound.bind(link.wildcard);
+    bound.bind(&link.address());
     connected.connect(&bound.endpoint());
     for n in 0..500 {
         connected.send(&[n.to_string()]);
@@ -88,7 +88,7 @@ fn a_peer_that_is_gone_without_a_word() {
     let bound = link.binding(DEALER);
     bound.set_heartbeat(INTERVAL, TIMEOUT, Duration::ZERO);
     let monitor = bound.ours().unwrap().monitor();
-    bound.bind(link.wildcard);
+    bound.bind(&link.address());
     // A raw connection of libzmq's that says what a peer would, and then no more.
     let silent = link.connected(STREAM, &bound);
     let id = silent.recv()[0].clone();

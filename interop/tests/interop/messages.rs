@@ -135,7 +135,7 @@ fn a_hundred_thousand_each_way_at_once(link: &Link) {
 fn only_the_latest(link: &Link) {
     let pull = link.binding(PULL);
     pull.set_conflate();
-    pull.bind(link.wildcard);
+    pull.bind(&link.address());
     let push = link.connecting(PUSH);
     push.set_conflate();
     push.connect(&pull.endpoint());

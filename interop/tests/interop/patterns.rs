@@ -221,7 +221,7 @@ fn dealer_and_dealer(link: &Link) {
 fn router_and_router(link: &Link) {
     let bound = link.binding(ROUTER);
     bound.set_identity(b"bound");
-    bound.bind(link.wildcard);
+    bound.bind(&link.address());
     let connected = link.connecting(ROUTER);
     connected.set_identity(b"connected");
     connected.set_mandatory();

@@ -92,7 +92,7 @@ fn any_bytes(link: &Link) {
 fn a_welcome(link: &Link) {
     let publisher = link.binding(XPUB);
     publisher.set_welcome("welcome");
-    publisher.bind(link.wildcard);
+    publisher.bind(&link.address());
     let subscriber = link.connecting(SUB);
     subscriber.subscribe("welcome");
     subscriber.connect(&publisher.endpoint());

@@ -1,0 +1,16 @@
+//! How contexts, sockets, endpoints and connections begin, go on and end, seen from outside.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+#[path = "lifecycle/endings.rs"]
+mod endings;
+#[path = "lifecycle/endpoints.rs"]
+mod endpoints;
+#[path = "lifecycle/events.rs"]
+mod events;
+#[path = "lifecycle/flow.rs"]
+mod flow;
+#[path = "lifecycle/reconnect.rs"]
+mod reconnect;

@@ -1,0 +1,217 @@
+//! What a monitor tells, and in what order.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use ferrozmq::SocketType::{DEALER, PULL, PUSH, ROUTER};
+use ferrozmq::{EventKind, Monitor, Reason, Socket};
+
+use crate::common::{LIMIT, Rig, Transport, await_event, await_loss, link, recv, send};
+use crate::on_network_transports;
+
+on_network_transports!(
+    a_listener_and_its_connection_are_told_of_in_order,
+    a_connecter_is_told_of_in_order,
+    a_bind_that_fails_is_told_of,
+    an_event_says_who_and_where,
+    a_second_monitor_replaces_the_first,
+    a_monitor_ends_with_its_socket,
+    a_peer_of_the_wrong_type_is_told_of,
+);
+
+fn name(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::Connected { .. } => "connected",
+        EventKind::ConnectDelayed => "delayed",
+        EventKind::ConnectRetried { .. } => "retried",
+        EventKind::ConnectStopped { .. } => "given up",
+        EventKind::Listening { .. } => "listening",
+        EventKind::BindFailed { .. } => "bind failed",
+        EventKind::Accepted { .. } => "accepted",
+        EventKind::AcceptFailed { .. } => "accept failed",
+        EventKind::Closed { .. } => "closed",
+        EventKind::Disconnected { .. } => "disconnected",
+        EventKind::HandshakeSucceeded => "handshake",
+        EventKind::HandshakeFailed { .. } => "handshake failed",
+        EventKind::MonitorStopped => "stopped",
+        _ => "new",
+    }
+}
+
+/// The names of the events up to one, that included.
+#[track_caller]
+fn names_up_to(monitor: &Monitor, last: &str) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    while names.last() != Some(&last) {
+        let event = monitor.recv_timeout(LIMIT);
+        names.push(name(
+            &event.unwrap_or_else(|| panic!("after {names:?}")).kind,
+        ));
+    }
+    names
+}
+
+fn a_listener_and_its_connection_are_told_of_in_order(rig: &Rig) {
+    let pull = rig.socket(PULL);
+    let monitor = pull.monitor();
+    pull.bind(&rig.fresh_endpoint()).unwrap();
+    let push = rig.socket(PUSH);
+    push.connect(&pull.last_endpoint()).unwrap();
+    assert_eq!(
+        names_up_to(&monitor, "handshake"),
+        ["listening", "accepted", "handshake"]
+    );
+    drop(push);
+    assert_eq!(names_up_to(&monitor, "disconnected"), ["disconnected"]);
+    pull.unbind(&pull.last_endpoint()).unwrap();
+    assert_eq!(names_up_to(&monitor, "closed"), ["closed"]);
+}
+
+fn a_connecter_is_told_of_in_order(rig: &Rig) {
+    let (endpoint, _keeper) = rig.reserved_endpoint();
+    let push = rig.socket(PUSH);
+    push.set_reconnect_ivl(Some(Duration::from_millis(1)))
+        .unwrap();
+    let pull = rig.socket(PULL);
+    pull.bind(&endpoint).unwrap();
+    let monitor = push.monitor();
+    push.connect(&endpoint).unwrap();
+    let mut up = names_up_to(&monitor, "handshake");
+    // Only what takes time is said to be delayed.
+    up.retain(|name| *name != "delayed");
+    assert_eq!(up, ["connected", "handshake"]);
+    pull.unbind(&endpoint).unwrap();
+    assert_eq!(
+        names_up_to(&monitor, "retried"),
+        ["disconnected", "retried"]
+    );
+    pull.bind(&endpoint).unwrap();
+    let mut again = names_up_to(&monitor, "handshake");
+    again.retain(|name| !["delayed", "retried"].contains(name));
+    assert_eq!(again, ["connected", "handshake"]);
+    push.disconnect(&endpoint).unwrap();
+    assert_eq!(names_up_to(&monitor, "disconnected"), ["disconnected"]);
+}
+
+fn a_bind_that_fails_is_told_of(rig: &Rig) {
+    let first = rig.bound(PULL);
+    let second = rig.socket(PULL);
+    let monitor = second.monitor();
+    second.bind(&first.last_endpoint()).unwrap_err();
+    let event = monitor.recv_timeout(LIMIT).unwrap();
+    assert_eq!(event.local, first.last_endpoint());
+    match event.kind {
+        EventKind::BindFailed { errno } => assert_eq!(errno, nix::libc::EADDRINUSE),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn an_event_says_who_and_where(rig: &Rig) {
+    let router = rig.bound(ROUTER);
+    let endpoint = router.last_endpoint();
+    let dealer = rig.socket(DEALER);
+    dealer.set_identity(b"dealer").unwrap();
+    let monitors = [router.monitor(), dealer.monitor()];
+    dealer.connect(&endpoint).unwrap();
+    let [at_router, at_dealer] = monitors.map(|monitor| {
+        await_event(&monitor, |kind| {
+            matches!(kind, EventKind::HandshakeSucceeded)
+        })
+    });
+    assert_eq!(at_router.local, endpoint);
+    assert_eq!(at_dealer.remote, endpoint);
+    let property = |event: &ferrozmq::Event, name: &str| {
+        let peer = event.peer.clone().unwrap();
+        peer.get(name).map(<[u8]>::to_vec)
+    };
+    assert_eq!(
+        property(&at_router, "Socket-Type"),
+        Some(b"DEALER".to_vec())
+    );
+    assert_eq!(property(&at_router, "Identity"), Some(b"dealer".to_vec()));
+    assert_eq!(
+        property(&at_dealer, "Socket-Type"),
+        Some(b"ROUTER".to_vec())
+    );
+    assert!(at_router.to_string().contains("handshake"), "{at_router}");
+}
+
+fn a_second_monitor_replaces_the_first(rig: &Rig) {
+    let pull = rig.bound(PULL);
+    let first = pull.monitor();
+    let second = pull.monitor();
+    let _push = rig.socket(PUSH);
+    _push.connect(&pull.last_endpoint()).unwrap();
+    assert_eq!(names_up_to(&first, "stopped"), ["stopped"]);
+    assert!(first.recv().is_none());
+    assert_eq!(names_up_to(&second, "handshake"), ["accepted", "handshake"]);
+}
+
+fn a_monitor_ends_with_its_socket(rig: &Rig) {
+    let (pull, _push) = rig.pair(PULL, PUSH);
+    let monitor = pull.monitor();
+    drop(pull);
+    let mut names = names_up_to(&monitor, "stopped");
+    assert!(monitor.recv().is_none());
+    names.sort_unstable();
+    assert_eq!(names, ["closed", "disconnected", "stopped"]);
+}
+
+fn a_peer_of_the_wrong_type_is_told_of(rig: &Rig) {
+    let pull = rig.bound(PULL);
+    let dealer = rig.socket(DEALER);
+    let monitor = pull.monitor();
+    dealer.connect(&pull.last_endpoint()).unwrap();
+    let failed = |kind: &_| matches!(kind, EventKind::HandshakeFailed { .. });
+    let EventKind::HandshakeFailed { reason } = await_event(&monitor, failed).kind else {
+        unreachable!()
+    };
+    let incompatible = Reason::Protocol(ferrozmq::ProtocolError::IncompatibleSocketType);
+    // Whichever side looks first closes the connection.
+    assert!(
+        reason == incompatible || reason == Reason::PeerClosed,
+        "{reason}"
+    );
+    await_loss(&monitor);
+}
+
+/// Connects to a bound socket and says something that no peer would.
+fn nuisance(to: &Socket) {
+    let endpoint = to.last_endpoint();
+    let address = endpoint.trim_start_matches("tcp://");
+    let mut plain = TcpStream::connect(address).unwrap();
+    let _ = plain.write_all(&[0; 64]);
+}
+
+#[test]
+fn a_monitor_that_nobody_reads_holds_nothing_up() {
+    let rig = Rig::new(Transport::Tcp);
+    let pull = rig.bound(PULL);
+    let monitor = pull.monitor();
+    crate::common::wait_until(|| {
+        nuisance(&pull);
+        monitor.dropped() > 0
+    });
+    let push = rig.socket(PUSH);
+    push.connect(&pull.last_endpoint()).unwrap();
+    send(&push, &["served"]);
+    assert_eq!(recv(&pull), ["served"]);
+    assert_eq!(std::iter::from_fn(|| monitor.try_recv()).count(), 4096);
+}
+
+#[test]
+fn a_connection_within_the_process_is_no_news() {
+    let rig = Rig::new(Transport::Inproc);
+    let pull = rig.socket(PULL);
+    let monitor = pull.monitor();
+    pull.bind(&rig.fresh_endpoint()).unwrap();
+    let push = rig.socket(PUSH);
+    link(&pull, &push);
+    drop(push);
+    pull.unbind(&pull.last_endpoint()).unwrap();
+    drop(monitor);
+    let monitor = pull.monitor();
+    drop(pull);
+    assert_eq!(names_up_to(&monitor, "stopped"), ["stopped"]);
+}
