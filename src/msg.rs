@@ -116,7 +116,8 @@ impl Msg {
     /// A message over memory owned by `owner`; nothing is copied.
     ///
     /// `owner` is dropped exactly once, on whichever thread drops the last clone of the message:
-    /// often an I/O thread. Its `Drop` is the place to give foreign memory back.
+    /// often an I/O thread, or the sender's own thread within `send`. So its `Drop` must not use the
+    /// socket that sends it, nor wait for a lock that is held around `send`. Its `Drop` is the place to give foreign memory back.
     #[must_use]
     pub fn from_owner<T>(owner: T) -> Self
     where
