@@ -43,7 +43,7 @@ pub(crate) enum IoCmd {
     /// The owner of this child wants it gone, at the latest when the linger is over (`None`:
     /// never).
     Close(Key, Option<Duration>),
-    /// End when the last child is gone.
+    /// All sockets are gone: end.
     Stop,
 }
 

@@ -15,10 +15,9 @@ use crate::command::{IoCmd, IoHandle};
 use crate::error::{Error, Result};
 use crate::inproc::Registry;
 use crate::io::resolver::Resolver;
-use crate::io::thread::{self, IoCore};
+use crate::io::thread::IoThread;
 use crate::options::{Options, SocketType};
 use crate::reaper::Reaper;
-use crate::socket::Socket;
 use crate::socket_base::{SocketBase, Surroundings};
 
 /// The most I/O threads: the socket option `affinity` has one bit for each.
@@ -31,7 +30,7 @@ const MAX_IO_THREADS: usize = 64;
 /// # The end
 /// Dropping a socket never blocks. When the last clone of a context and the last of its sockets
 /// are dropped, that drop waits until the closed sockets have delivered what was sent, for at
-/// most their linger time: 30 seconds unless set otherwise, see [`Socket::set_linger`].
+/// most their linger time: 30 seconds unless set otherwise, see [`Socket::set_linger`](crate::Socket::set_linger).
 /// [`Ctx::term`] does the same with a time limit of its own and tells which sockets hold it up.
 ///
 /// ```
@@ -111,12 +110,14 @@ impl Ctx {
         }))
     }
 
-    /// Creates a socket. The first one starts the context's threads.
+    /// What a new socket is made of. The first one starts the context's threads.
     ///
     /// # Errors
-    /// [`Error::Term`] after [`Ctx::shutdown`] or [`Ctx::term`], [`Error::TooManySockets`] beyond
-    /// [`Ctx::set_max_sockets`], [`Error::Io`] if the system has no threads or descriptors left.
-    pub fn socket(&self, socket_type: SocketType) -> Result<Socket> {
+    /// As for [`Ctx::socket`].
+    pub(crate) fn open(
+        &self,
+        socket_type: SocketType,
+    ) -> Result<(Reaper, Box<SocketBase>, SocketId)> {
         let options = self.0.options.lock().clone();
         let mut machinery = self.0.machinery.lock();
         if machinery.is_none() {
@@ -140,12 +141,7 @@ impl Ctx {
             .0
             .census
             .add(socket_type, base.mailbox(), options.max_sockets)?;
-        Ok(Socket::new(
-            self.clone(),
-            machinery.reaper.clone(),
-            Box::new(base),
-            id,
-        ))
+        Ok((machinery.reaper.clone(), Box::new(base), id))
     }
 
     /// Makes all calls on the context's sockets return [`Error::Term`], blocked ones at once.
@@ -233,7 +229,7 @@ impl Ctx {
         self.0.options.lock().ipv6
     }
 
-    /// Sets whether new sockets use IPv6 beside IPv4, see [`Socket::set_ipv6`].
+    /// Sets whether new sockets use IPv6 beside IPv4, see [`Socket::set_ipv6`](crate::Socket::set_ipv6).
     pub fn set_ipv6(&self, ipv6: bool) {
         self.0.options.lock().ipv6 = ipv6;
     }
@@ -255,7 +251,7 @@ impl Ctx {
         self.0.options.lock().max_msg_size
     }
 
-    /// Sets the largest frame that new sockets accept, see [`Socket::set_maxmsgsize`].
+    /// Sets the largest frame that new sockets accept, see [`Socket::set_maxmsgsize`](crate::Socket::set_maxmsgsize).
     pub fn set_max_msg_size(&self, size: Option<u64>) {
         self.0.options.lock().max_msg_size = size;
     }
@@ -300,8 +296,8 @@ impl Machinery {
         };
         let threads: Arc<[_]> = (0..options.io_threads).map(|_| IoHandle::new()).collect();
         let resolver = Resolver::new(name("zmq-dns"));
-        let cores = (0..threads.len())
-            .map(|n| IoCore::new(n, threads.clone(), resolver.clone()))
+        let waiting = (0..threads.len())
+            .map(|n| IoThread::new(n, threads.clone(), resolver.clone()))
             .collect::<std::io::Result<Vec<_>>>()?;
         let (reaper, reaping) = Reaper::spawn(name("zmq-reaper"), census.clone())?;
         let mut machinery = Self {
@@ -310,9 +306,9 @@ impl Machinery {
             reaper,
             reaping,
         };
-        for (n, core) in cores.into_iter().enumerate() {
+        for (n, thread) in waiting.into_iter().enumerate() {
             let pin = options.cores.get(n % options.cores.len().max(1)).copied();
-            match thread::spawn(core, name(&format!("zmq-io/{n}")), pin) {
+            match thread.spawn(name(&format!("zmq-io/{n}")), pin) {
                 Ok(thread) => machinery.running.push(thread),
                 Err(error) => {
                     machinery.stop();

@@ -5,8 +5,6 @@
 
 use std::io;
 
-use crate::msg::Msg;
-
 /// The base of ZeroMQ's own error numbers.
 const HAUSNUMERO: i32 = 156_384_712;
 
@@ -107,33 +105,6 @@ impl Error {
             io::ErrorKind::AddrNotAvailable => Self::AddrNotAvailable,
             _ => Self::Io(error),
         }
-    }
-}
-
-/// A message that could not be sent, and why. Nothing of it has been sent.
-///
-/// Converts into [`Error`], so that `?` works where the message is not needed again.
-#[derive(thiserror::Error)]
-#[error("{error}")]
-pub struct SendError<T = Msg> {
-    /// Why the message was not sent.
-    #[source]
-    pub error: Error,
-    /// The message, as it was given.
-    pub message: T,
-}
-
-impl<T> std::fmt::Debug for SendError<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SendError")
-            .field("error", &self.error)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T> From<SendError<T>> for Error {
-    fn from(failed: SendError<T>) -> Self {
-        failed.error
     }
 }
 

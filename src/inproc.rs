@@ -65,9 +65,10 @@ impl Registry {
                 endpoint,
             },
         );
-        names.purge(now);
+        let expired = names.purge(now);
         let pending = names.pending.remove(name).unwrap_or_default();
         drop(names);
+        drop(expired);
         for Pending { end, .. } in pending {
             mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
         }
@@ -84,7 +85,7 @@ impl Registry {
                 mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
             }
             None => {
-                names.purge(now);
+                let expired = names.purge(now);
                 let pending = Pending {
                     end,
                     owner: owner.clone(),
@@ -95,6 +96,8 @@ impl Registry {
                     .entry(name.to_owned())
                     .or_default()
                     .push(pending);
+                drop(names);
+                drop(expired);
             }
         }
     }
@@ -119,7 +122,9 @@ impl Registry {
                 pending.expires = expires;
             }
         }
-        names.purge(now);
+        let expired = names.purge(now);
+        drop(names);
+        drop(expired);
     }
 
     /// Drops everything; the context ends.
@@ -130,10 +135,19 @@ impl Registry {
 }
 
 impl Names {
-    fn purge(&mut self, now: Instant) {
-        self.pending.retain(|_, waiting| {
-            waiting.retain(|pending| pending.expires.is_none_or(|expires| expires > now));
-            !waiting.is_empty()
-        });
+    /// Takes out what is to be given up; to be dropped outside the lock, for what the application
+    /// sent is dropped with it and may use the library as it goes.
+    #[must_use]
+    fn purge(&mut self, now: Instant) -> Vec<Pending> {
+        let is_over = |pending: &Pending| pending.expires.is_some_and(|expires| expires <= now);
+        let mut expired = Vec::new();
+        let all = self.pending.values_mut();
+        for waiting in all.filter(|waiting| waiting.iter().any(is_over)) {
+            let (over, left): (Vec<_>, _) = std::mem::take(waiting).into_iter().partition(is_over);
+            expired.extend(over);
+            *waiting = left;
+        }
+        self.pending.retain(|_, waiting| !waiting.is_empty());
+        expired
     }
 }

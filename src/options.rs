@@ -14,7 +14,6 @@ use bytes::Bytes;
 
 /// The messaging pattern of a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(clippy::upper_case_acronyms, reason = "these are ZeroMQ's names")]
 #[non_exhaustive]
 pub enum SocketType {
     /// One peer, both ways. A second connection is refused while the first lives.

@@ -312,7 +312,8 @@ impl PipeEnd {
             PipeEvent::Readable => self.asleep = false,
             PipeEvent::PeerClosed => {
                 self.asleep = false;
-                self.peer_gone = true;
+                // An owner that knows several pipes by one key hears of former ones too.
+                self.peer_gone = self.theirs().gone.load(Ordering::Acquire);
             }
             PipeEvent::Writable | PipeEvent::Hiccup => {}
         }
@@ -372,12 +373,6 @@ impl PipeEnd {
     pub(crate) fn rollback(&mut self) {
         self.outbound.rollback();
         self.mid_message = false;
-    }
-
-    /// How many messages this end has written that the peer has not said to have read.
-    pub(crate) fn unread_by_peer(&self) -> u64 {
-        self.written
-            .saturating_sub(self.theirs().read.load(Ordering::Relaxed))
     }
 
     fn has_credit(&mut self) -> bool {
@@ -455,7 +450,10 @@ impl PipeEnd {
                 }
                 Pop::Finished => return Pop::Finished,
                 Pop::Empty if !self.attached => return Pop::Empty,
-                Pop::Empty => self.asleep = self.inbound.reader().sleep(),
+                Pop::Empty => {
+                    self.tell_rest();
+                    self.asleep = self.inbound.reader().sleep();
+                }
             }
         }
         Pop::Empty
@@ -467,6 +465,14 @@ impl PipeEnd {
             if self.read - self.told >= capacity.div_ceil(2) {
                 self.tell_progress();
             }
+        }
+    }
+
+    /// Before the reader sleeps, the writer must know all that was read: were its mark lowered
+    /// meanwhile, it could be blocked by messages that are gone.
+    fn tell_rest(&mut self) {
+        if self.told != self.read {
+            self.tell_progress();
         }
     }
 

@@ -11,12 +11,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use crate::error::{Error, Result};
 use crate::signaler::{FdSignaler, Signal, Signaler};
-use crate::socket::Socket;
+use crate::socket::{POLLIN, POLLOUT, Socket};
 
-/// Event: something can be received (`ZMQ_POLLIN`).
-pub const POLLIN: i16 = 1;
-/// Event: something can be sent (`ZMQ_POLLOUT`).
-pub const POLLOUT: i16 = 2;
 /// Event of a descriptor: it has an error (`ZMQ_POLLERR`).
 pub const POLLERR: i16 = 4;
 /// Event of a descriptor: urgent data (`ZMQ_POLLPRI`).
@@ -139,18 +135,16 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> Result<usi
     }
 }
 
-/// Asks the sockets what they can do now.
+/// Asks the sockets what they can do now; of the descriptors nothing is known yet.
 fn look(items: &mut [PollItem<'_>]) -> Result<usize> {
     let mut ready = 0;
     for item in items {
-        if let Target::Socket(socket) = item.target {
-            item.revents = if item.events & (POLLIN | POLLOUT) == 0 {
-                0
-            } else {
-                socket.get_events()? & item.events
-            };
-            ready += usize::from(item.revents != 0);
-        }
+        item.revents = match item.target {
+            // Also if nothing is asked of it: as long as it has commands, it does not sleep.
+            Target::Socket(socket) => socket.get_events()? & item.events,
+            Target::Fd(_) => 0,
+        };
+        ready += usize::from(item.revents != 0);
     }
     Ok(ready)
 }

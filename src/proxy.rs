@@ -7,8 +7,8 @@
 use crate::error::{Error, Result};
 use crate::msg::Msg;
 use crate::options::SocketType;
-use crate::poll::{POLLIN, POLLOUT, PollItem, poll};
-use crate::socket::{DONTWAIT, Multipart, Socket};
+use crate::poll::{PollItem, poll};
+use crate::socket::{DONTWAIT, Multipart, POLLIN, POLLOUT, Socket};
 
 /// How many messages one direction moves before the other, and the control socket, get their turn.
 const BURST: usize = 1000;

@@ -136,15 +136,6 @@ impl<T> Slab<T> {
             })
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
-        self.entries
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, entry)| {
-                Some((Self::key(index, entry.generation), entry.value.as_mut()?))
-            })
-    }
-
     /// The keys of all entries, as a copy, for loops that change the slab.
     pub(crate) fn keys(&self) -> Vec<Key> {
         self.iter().map(|(key, _)| key).collect()

@@ -13,10 +13,10 @@ use smallvec::SmallVec;
 use crate::census::SocketId;
 use crate::ctx::Ctx;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Result, SendError};
+use crate::error::{Error, Result};
 use crate::io::transport::{self, Bound};
 use crate::monitor::{Event, EventKind, Monitor};
-use crate::msg::Msg;
+use crate::msg::{Msg, SendError};
 use crate::options::SocketType;
 use crate::pattern::Refused;
 use crate::reaper::Reaper;
@@ -27,6 +27,12 @@ pub const DONTWAIT: i32 = 1;
 
 /// Flag: more frames of the same message follow (`ZMQ_SNDMORE`).
 pub const SNDMORE: i32 = 2;
+
+/// Event: something can be received (`ZMQ_POLLIN`).
+pub const POLLIN: i16 = 1;
+
+/// Event: something can be sent (`ZMQ_POLLOUT`).
+pub const POLLOUT: i16 = 2;
 
 /// How long [`Socket::unbind`] waits for the address to be free.
 const UNBIND_LIMIT: Duration = Duration::from_secs(5);
@@ -52,16 +58,24 @@ pub struct Socket {
     ctx: Ctx,
 }
 
-impl Socket {
-    pub(crate) fn new(ctx: Ctx, reaper: Reaper, base: Box<SocketBase>, id: SocketId) -> Self {
-        Self {
+impl Ctx {
+    /// Creates a socket. The first one starts the context's threads.
+    ///
+    /// # Errors
+    /// [`Error::Term`] after [`Ctx::shutdown`] or [`Ctx::term`], [`Error::TooManySockets`] beyond
+    /// [`Ctx::set_max_sockets`], [`Error::Io`] if the system has no threads or descriptors left.
+    pub fn socket(&self, socket_type: SocketType) -> Result<Socket> {
+        let (reaper, base, id) = self.open(socket_type)?;
+        Ok(Socket {
             base: RefCell::new(Some(base)),
             id,
             reaper,
-            ctx,
-        }
+            ctx: self.clone(),
+        })
     }
+}
 
+impl Socket {
     pub(crate) fn base(&self) -> RefMut<'_, SocketBase> {
         RefMut::map(self.base.borrow_mut(), |base| {
             base.as_deref_mut()
@@ -386,24 +400,16 @@ impl Socket {
 
     // ── readiness ────────────────────────────────────────────────────────────────────────────
 
-    /// What can be done now without waiting: [`POLLIN`](crate::POLLIN) and
-    /// [`POLLOUT`](crate::POLLOUT) (`ZMQ_EVENTS`).
+    /// What can be done now without waiting: [`POLLIN`] and
+    /// [`POLLOUT`] (`ZMQ_EVENTS`).
     ///
     /// # Errors
     /// [`Error::Term`].
     pub fn get_events(&self) -> Result<i16> {
         let mut base = self.base();
         base.process()?;
-        let readable = if base.can_recv() {
-            crate::poll::POLLIN
-        } else {
-            0
-        };
-        let writable = if base.can_send() {
-            crate::poll::POLLOUT
-        } else {
-            0
-        };
+        let readable = if base.can_recv() { POLLIN } else { 0 };
+        let writable = if base.can_send() { POLLOUT } else { 0 };
         Ok(readable | writable)
     }
 

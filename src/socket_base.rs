@@ -172,7 +172,9 @@ impl SocketBase {
     }
 
     fn on_bind(&mut self, mut end: PipeEnd, endpoint: EndpointId) {
-        let Some(bond) = self.bonds.get(&endpoint).filter(|bond| !bond.closing) else {
+        let bond = self.bonds.get(&endpoint);
+        // A closed socket drops the pipe, so that its other end hears of the close.
+        let Some(bond) = bond.filter(|bond| !bond.closing && self.closing.is_none()) else {
             return;
         };
         let origin = bond.origin.clone();

@@ -1,7 +1,7 @@
 //! [`Timers`]: callbacks that run at intervals, in the calls of whoever owns them.
 //!
 //! It owns the callbacks and when they are due. It starts no thread and never waits: a loop asks
-//! for [`Timers::timeout`], waits for that long at most in [`poll`](crate::poll), and calls
+//! for [`Timers::timeout`], waits for that long at most in [`poll`](fn@crate::poll), and calls
 //! [`Timers::execute`].
 
 use std::collections::{BTreeSet, HashMap};
@@ -36,8 +36,8 @@ struct Timer<'a> {
 /// listener.bind("inproc://ticks")?;
 /// clock.connect("inproc://ticks")?;
 ///
-/// let mut timers = Timers::new();
 /// let mut ticks = 0;
+/// let mut timers = Timers::new();
 /// timers.add(Duration::from_millis(1), |timers, id| {
 ///     ticks += 1;
 ///     clock.send("tick", 0).expect("the listener is there");

@@ -53,15 +53,11 @@ pub(crate) enum Pop<T> {
 
 struct Chunk<T> {
     slots: Box<[UnsafeCell<Option<T>>]>,
-    next: SetOnce<Arc<Chunk<T>>>,
+    next: SetOnce<Arc<Self>>,
 }
 
 // SAFETY: Y3, Y5 — a slot is accessed by one thread at a time, and hand-over is by release and
 // acquire; values of T move between threads, which T: Send allows.
-#[expect(
-    clippy::non_send_fields_in_send_ty,
-    reason = "the slots are what Y3 is about"
-)]
 unsafe impl<T: Send> Send for Chunk<T> {}
 // SAFETY: Y3, Y5 — as above; no two threads ever hold a reference to the same slot.
 unsafe impl<T: Send> Sync for Chunk<T> {}

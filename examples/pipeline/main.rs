@@ -261,8 +261,10 @@ impl Worker {
     fn join(self) -> Outcome<()> {
         match self {
             Self::Thread(thread) => Ok(thread.join().map_err(|_| "a worker panicked")??),
-            Self::Process(mut child) if child.wait()?.success() => Ok(()),
-            Self::Process(_) => Err("a worker failed".into()),
+            Self::Process(mut child) => match child.wait()? {
+                status if status.success() => Ok(()),
+                status => Err(format!("a worker failed: {status}").into()),
+            },
         }
     }
 }

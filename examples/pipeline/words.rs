@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 /// How often each word occurs.
-pub type Counts = HashMap<Vec<u8>, u64>;
+pub(crate) type Counts = HashMap<Vec<u8>, u64>;
 
 /// Adds the words of `text`: runs of letters, digits and non-ASCII bytes, in lower case.
-pub fn count(text: &[u8], counts: &mut Counts) {
+pub(crate) fn count(text: &[u8], counts: &mut Counts) {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
     for word in text
         .split(|byte| !is_word(byte))
@@ -19,7 +19,7 @@ pub fn count(text: &[u8], counts: &mut Counts) {
 
 /// The size of the first chunk of `text`: at most `size`, unless a single word is longer, and
 /// never in the middle of a word.
-pub fn chunk_len(text: &[u8], size: usize) -> usize {
+pub(crate) fn chunk_len(text: &[u8], size: usize) -> usize {
     if text.len() <= size {
         return text.len();
     }
@@ -30,7 +30,7 @@ pub fn chunk_len(text: &[u8], size: usize) -> usize {
 }
 
 /// The counts as bytes: for each word its length, the word, its count.
-pub fn encode(counts: &Counts) -> Vec<u8> {
+pub(crate) fn encode(counts: &Counts) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (word, count) in counts {
         bytes.extend((word.len() as u32).to_le_bytes());
@@ -41,7 +41,7 @@ pub fn encode(counts: &Counts) -> Vec<u8> {
 }
 
 /// Adds what [`encode`] wrote; `None` if it did not write that.
-pub fn merge(mut bytes: &[u8], counts: &mut Counts) -> Option<()> {
+pub(crate) fn merge(mut bytes: &[u8], counts: &mut Counts) -> Option<()> {
     while !bytes.is_empty() {
         let (len, rest) = bytes.split_first_chunk::<4>()?;
         let (word, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;

@@ -6,21 +6,21 @@ use crate::words::{self, Counts};
 
 /// Where a worker finds its work, its sink and its control.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Stations {
+pub(crate) struct Stations {
     /// Where the chunks come from.
     #[arg(long)]
-    pub work: String,
+    pub(crate) work: String,
     /// Where the counts go.
     #[arg(long)]
-    pub sink: String,
+    pub(crate) sink: String,
     /// Where the word to stop comes from.
     #[arg(long)]
-    pub control: String,
+    pub(crate) control: String,
 }
 
 /// Works until told to stop. The subscription to the control is also how the worker reports that
 /// it is there, so it comes last.
-pub fn run(ctx: &Ctx, number: u32, stations: &Stations) -> ferrozmq::Result<()> {
+pub(crate) fn run(ctx: &Ctx, number: u32, stations: &Stations) -> ferrozmq::Result<()> {
     let work = ctx.socket(SocketType::PULL)?;
     work.connect(&stations.work)?;
     let sink = ctx.socket(SocketType::PUSH)?;

@@ -7,6 +7,8 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
 
+use mio::{Interest, Registry, Token};
+
 use crate::engine::{Engine, Event, Failure};
 use crate::io::poller::Readiness;
 use crate::io::transport::Stream;
@@ -57,6 +59,8 @@ pub(crate) struct Connection {
     writable: bool,
     /// The peer has ended its side: read until there is nothing.
     hangup: bool,
+    /// The poller reports room to write.
+    waits_to_write: bool,
     /// Writing has failed, for this reason. What the peer said before is read first.
     broken: Option<Reason>,
     paused: bool,
@@ -83,6 +87,7 @@ impl Connection {
             readable: true,
             writable: true,
             hangup: false,
+            waits_to_write: true,
             broken: None,
             paused: false,
             stash: Vec::new(),
@@ -227,6 +232,8 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 self.broken = Some(Reason::of(&error));
+                // So that reading comes to an end whatever the error was.
+                self.stream.shutdown();
                 self.readable = true;
             }
         }
@@ -240,6 +247,26 @@ impl Connection {
 
     pub(crate) fn is_writable(&self) -> bool {
         self.writable
+    }
+
+    /// Asks the poller for what is waited for: to write only while that is not possible. The
+    /// system would tell of room in the buffers of an ipc connection at every read of the peer.
+    ///
+    /// # Errors
+    /// What the system answers.
+    pub(crate) fn update_interest(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let waits = !self.writable && !self.is_broken();
+        // While messages stream, room comes and goes: only when all is sent is it of no interest.
+        if waits == self.waits_to_write || (!waits && !self.engine.is_drained()) {
+            return Ok(());
+        }
+        self.waits_to_write = waits;
+        let interest = if waits {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        registry.reregister(&mut self.stream, token, interest)
     }
 
     pub(crate) fn is_drained(&self) -> bool {

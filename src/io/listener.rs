@@ -106,6 +106,16 @@ impl Listener {
         Turn::Again
     }
 
+    /// The socket wants the listener gone.
+    pub(crate) fn on_close(&mut self, cx: &IoContext) -> Turn {
+        if let Some(acceptor) = &mut self.acceptor {
+            // A descriptor that the application keeps a copy of would stay registered, and
+            // could not be registered again. There is nothing to be done about an error.
+            let _ = cx.registry.deregister(acceptor);
+        }
+        Turn::Gone
+    }
+
     fn launch(&self, socket: socket2::Socket, peer: String) {
         let affinity = self.parent.options.affinity;
         let thread = IoHandle::choose(&self.threads, affinity).unwrap_or(self.me.thread);

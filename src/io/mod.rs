@@ -8,4 +8,5 @@ pub(crate) mod connecter;
 pub(crate) mod connection;
 pub(crate) mod session_base;
 pub(crate) mod listener;
+pub(crate) mod core;
 pub(crate) mod thread;

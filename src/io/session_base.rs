@@ -101,6 +101,8 @@ pub(crate) struct SessionBase {
     role: Role,
     link: Link,
     pipe: Option<PipeEnd>,
+    /// Who the reader of the pipe was told that the peer is.
+    introduced: Option<Arc<Metadata>>,
     /// The last frame taken from the pipe has others behind it.
     mid_message: bool,
     /// The socket wants the session to end; at this time at the latest, or when all is sent.
@@ -150,6 +152,7 @@ impl SessionBase {
             role,
             link: Link::Gone,
             pipe,
+            introduced: None,
             mid_message: false,
             closing: None,
         };
@@ -161,6 +164,7 @@ impl SessionBase {
         if self.parent.mailbox.is_closed() {
             return Turn::Gone;
         }
+        self.end_with_pipe(cx.now);
         match start {
             Start::Dial => self.dial(cx),
             Start::Accepted {
@@ -184,12 +188,7 @@ impl SessionBase {
         match &mut self.link {
             Link::Up(connection) => connection.on_readiness(readiness),
             Link::Connecting { .. } => self.on_connected(readiness, cx),
-            Link::Farewell { stream, .. } => {
-                if discard(stream, &mut cx.input) {
-                    self.link = Link::Gone;
-                }
-            }
-            Link::Waiting(_) | Link::Resolving | Link::Gone => {}
+            Link::Waiting(_) | Link::Resolving | Link::Farewell { .. } | Link::Gone => {}
         }
         self.turn(cx)
     }
@@ -198,10 +197,18 @@ impl SessionBase {
         if let Some(pipe) = &mut self.pipe {
             pipe.on_event(event);
         }
-        if event == PipeEvent::PeerClosed && self.closing.is_none() {
-            self.close(self.parent.options.linger.get(), cx.now);
-        }
+        self.end_with_pipe(cx.now);
         self.turn(cx)
+    }
+
+    /// Closes if the socket has dropped its end of the pipe, be it before we had ours. Without a
+    /// pipe there is nothing to end: an immediate session has one for each connection, and hears
+    /// late of the last one's end.
+    fn end_with_pipe(&mut self, now: Instant) {
+        let is_over = self.pipe.as_ref().is_some_and(PipeEnd::is_peer_gone);
+        if is_over && self.closing.is_none() {
+            self.close(self.parent.options.linger.get(), now);
+        }
     }
 
     pub(crate) fn on_resolved(
@@ -272,7 +279,16 @@ impl SessionBase {
             Ok(_) => {}
             Err(reason) => self.on_lost(reason, cx),
         }
+        if let Link::Up(connection) = &mut self.link {
+            let token = poller::token(self.me.key);
+            if let Err(error) = connection.update_interest(&cx.registry, token) {
+                self.on_lost(Reason::of(&error), cx);
+            }
+        }
         self.finish(cx);
+        if let Link::Farewell { stream, .. } = &mut self.link {
+            turn = discard(stream, &mut cx.input);
+        }
         if matches!(self.link, Link::Gone) {
             Turn::Gone
         } else {
@@ -296,7 +312,8 @@ impl SessionBase {
             let Link::Up(connection) = &mut self.link else {
                 break;
             };
-            if !room {
+            // A handshake needs no room, and sending must not wait for who does not receive.
+            if !room && connection.peer.is_some() {
                 connection.pause(&mut cx.input, cx.now);
                 break;
             }
@@ -534,17 +551,16 @@ impl SessionBase {
             .register(stream, poller::token(self.me.key), interest)
     }
 
-    /// The handshake is done.
+    /// The handshake is done. The socket is told before the monitor is, so that whoever waits for
+    /// the event finds the peer there.
     fn on_ready(&mut self, peer: Arc<Metadata>, cx: &IoContext) {
         if let Role::Dialer { backoff, .. } = &mut self.role {
             backoff.reset();
         }
-        match &mut self.pipe {
-            Some(pipe) => {
-                pipe.write_uncounted(Msg::peer(peer.clone()));
-                pipe.flush();
-            }
-            None => self.bind_pipe(peer.clone(), cx),
+        if self.pipe.is_none() {
+            self.bind_pipe(peer.clone(), cx);
+        } else {
+            self.introduce(peer.clone());
         }
         if let Link::Up(connection) = &mut self.link {
             connection.peer = Some(peer.clone());
@@ -552,6 +568,17 @@ impl SessionBase {
             let kind = EventKind::HandshakeSucceeded;
             let event = monitor::Event::new(kind, &connection.local, &connection.remote);
             self.parent.events.emit(event.with_peer(Some(peer)));
+        }
+    }
+
+    /// Tells who the peer is, unless it is who it was: in the pipe of an application that never
+    /// reads, these records must not heap up with each reconnect.
+    fn introduce(&mut self, peer: Arc<Metadata>) {
+        let Some(pipe) = &mut self.pipe else { return };
+        if self.introduced.as_ref() != Some(&peer) {
+            pipe.write_uncounted(Msg::peer(peer.clone()));
+            pipe.flush();
+            self.introduced = Some(peer);
         }
     }
 
@@ -639,7 +666,7 @@ impl SessionBase {
             self.link = Link::Gone;
         } else if drained {
             self.report_closed();
-            self.link = self.farewell(cx);
+            self.link = self.farewell(cx.now);
         }
     }
 
@@ -659,16 +686,16 @@ impl SessionBase {
     }
 
     /// Lets the peer read the last bytes, if it ever was one.
-    fn farewell(&mut self, cx: &mut IoContext) -> Link {
+    fn farewell(&mut self, now: Instant) -> Link {
         match std::mem::replace(&mut self.link, Link::Gone) {
             Link::Up(connection) if connection.peer.is_some() => {
-                let mut stream = connection.into_stream();
-                if stream.shutdown_write().is_err() || discard(&mut stream, &mut cx.input) {
+                let stream = connection.into_stream();
+                if stream.shutdown_write().is_err() {
                     return Link::Gone;
                 }
                 Link::Farewell {
                     stream,
-                    deadline: cx.now + FAREWELL,
+                    deadline: now + FAREWELL,
                 }
             }
             Link::Up(_)
@@ -760,15 +787,20 @@ fn source_of(tcp: &TcpAddress, address: SocketAddr) -> io::Result<Option<SocketA
         .transpose()
 }
 
-/// Reads and drops what the peer still sends; true if it has closed its side.
-fn discard(stream: &mut Stream, input: &mut Input) -> bool {
-    loop {
+/// Reads and drops what the peer still sends, which may be without end; gone if it has closed
+/// its side.
+fn discard(stream: &mut Stream, input: &mut Input) -> Turn {
+    for _ in 0..READS_PER_TURN {
         match stream.read(input.scratch()) {
-            Ok(0) => return true,
+            Ok(0) => return Turn::Gone,
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::Idle,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return true,
+            Err(_) => return Turn::Gone,
         }
     }
+    Turn::Again
 }
+
+#[cfg(test)]
+mod tests;

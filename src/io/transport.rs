@@ -178,6 +178,15 @@ impl Stream {
         }
     }
 
+    /// Ends both directions; what has arrived can still be read.
+    pub(crate) fn shutdown(&self) {
+        // Whatever is wrong with the connection, reading tells it.
+        let _ = match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Self::Ipc(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+
     /// Tells the peer that nothing more will come.
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         match self {
@@ -223,7 +232,8 @@ impl Stream {
         self.endpoint(self.socket().local_addr())
     }
 
-    /// The other end as an endpoint, for monitors.
+    /// The other end as an endpoint.
+    #[cfg(test)]
     pub(crate) fn peer_endpoint(&self) -> String {
         self.endpoint(self.socket().peer_addr())
     }

@@ -2,73 +2,74 @@
 
 use super::*;
 
-/// Counts how often it was given.
-#[derive(Debug, Default)]
-struct Counter(std::sync::atomic::AtomicUsize);
+#[cfg(not(loom))]
+mod plain {
+    use super::*;
 
-impl Counter {
-    fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+    /// Counts how often it was given.
+    #[derive(Debug, Default)]
+    struct Counter(AtomicUsize);
+
+    impl Counter {
+        fn count(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
     }
-}
 
-impl Signal for Counter {
-    fn signal(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    impl Signal for Counter {
+        fn signal(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
-}
 
-fn counted<C>() -> (Mailbox<C>, Arc<Counter>) {
-    let (mailbox, counter) = (Mailbox::new(), Arc::new(Counter::default()));
-    mailbox.retarget(&(counter.clone() as Arc<dyn Signal>));
-    (mailbox, counter)
-}
+    fn counted<C>() -> (Mailbox<C>, Arc<Counter>) {
+        let (mailbox, counter) = (Mailbox::new(), Arc::new(Counter::default()));
+        mailbox.retarget(&(counter.clone() as Arc<dyn Signal>));
+        (mailbox, counter)
+    }
 
-#[cfg(not(loom))]
-#[test]
-fn an_owner_that_is_awake_is_not_signalled() {
-    let (mailbox, counter) = counted();
-    assert!(mailbox.post(1));
-    assert!(mailbox.post(2));
-    assert_eq!(counter.count(), 0);
-    assert!(mailbox.is_pending());
-    assert!(!mailbox.may_sleep());
-    assert_eq!(mailbox.drain().collect::<Vec<_>>(), [1, 2]);
-    assert!(!mailbox.is_pending());
-}
+    #[test]
+    fn an_owner_that_is_awake_is_not_signalled() {
+        let (mailbox, counter) = counted();
+        assert!(mailbox.post(1));
+        assert!(mailbox.post(2));
+        assert_eq!(counter.count(), 0);
+        assert!(mailbox.is_pending());
+        assert!(!mailbox.may_sleep());
+        assert_eq!(mailbox.drain().collect::<Vec<_>>(), [1, 2]);
+        assert!(!mailbox.is_pending());
+    }
 
-#[cfg(not(loom))]
-#[test]
-fn a_sleeping_owner_is_signalled_once() {
-    let (mailbox, counter) = counted();
-    assert!(mailbox.may_sleep());
-    mailbox.post(1);
-    mailbox.post(2);
-    assert_eq!(counter.count(), 1);
-    assert_eq!(mailbox.drain().count(), 2);
-    mailbox.post(3);
-    assert_eq!(counter.count(), 1);
-}
+    #[test]
+    fn a_sleeping_owner_is_signalled_once() {
+        let (mailbox, counter) = counted();
+        assert!(mailbox.may_sleep());
+        mailbox.post(1);
+        mailbox.post(2);
+        assert_eq!(counter.count(), 1);
+        assert_eq!(mailbox.drain().count(), 2);
+        mailbox.post(3);
+        assert_eq!(counter.count(), 1);
+    }
 
-#[cfg(not(loom))]
-#[test]
-fn a_new_signal_is_given_at_once_if_something_is_pending() {
-    let (mailbox, _) = counted();
-    mailbox.post(1);
-    let counter = Arc::new(Counter::default());
-    mailbox.retarget(&(counter.clone() as Arc<dyn Signal>));
-    assert_eq!(counter.count(), 1);
-}
+    #[test]
+    fn a_new_signal_is_given_at_once_if_something_is_pending() {
+        let (mailbox, _) = counted();
+        mailbox.post(1);
+        let counter = Arc::new(Counter::default());
+        mailbox.retarget(&(counter.clone() as Arc<dyn Signal>));
+        assert_eq!(counter.count(), 1);
+    }
 
-#[cfg(not(loom))]
-#[test]
-fn a_closed_mailbox_drops_what_it_has_and_what_comes() {
-    let (mailbox, _) = counted();
-    let command = std::sync::Arc::new(());
-    assert!(mailbox.post(command.clone()));
-    mailbox.close();
-    assert!(!mailbox.post(command.clone()));
-    assert_eq!(std::sync::Arc::strong_count(&command), 1);
+    #[test]
+    fn a_closed_mailbox_drops_what_it_has_and_what_comes() {
+        let (mailbox, _) = counted();
+        let command = Arc::new(());
+        assert!(mailbox.post(command.clone()));
+        mailbox.close();
+        assert!(!mailbox.post(command.clone()));
+        assert_eq!(Arc::strong_count(&command), 1);
+    }
 }
 
 #[cfg(loom)]

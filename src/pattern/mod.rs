@@ -4,19 +4,19 @@
 //! call. It knows no mailbox, no thread, no clock and no descriptor, and it never waits: what
 //! cannot be done now is [`Refused`], with the message given back.
 
-mod dealer;
 mod named;
+mod upstream;
 mod pair;
 mod pipeline;
-mod publish;
-mod rep;
-mod req;
+mod dealer;
 mod router;
-mod stream;
+mod req;
+mod rep;
+mod publish;
 mod subscribe;
+mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
-mod upstream;
 
 use bytes::Bytes;
 

@@ -16,8 +16,9 @@ use crate::routing::subscriptions::Subscribers;
 use crate::slab::Key;
 use crate::ypipe::Pop;
 
-/// With this many events unread, XPUB reads no more from its peers until the application has
-/// read some: a flood ends where it began, not in our memory.
+/// With this many events of a peer unread, XPUB reads no more from that peer until the
+/// application has read some: a flood ends where it began, not in our memory, and is nothing to
+/// the other peers.
 const MAX_EVENTS: usize = 1000;
 
 /// How many messages are read from a peer before the caller gets its turn.
@@ -29,6 +30,14 @@ struct Event {
     frame: Msg,
     /// The peer that it came from; `None` if that peer is gone.
     peer: Option<Key>,
+}
+
+/// What is known of a peer.
+#[derive(Debug, Default)]
+struct Peer {
+    upstream: Upstream,
+    /// How many events of it the application has not read.
+    unread: usize,
 }
 
 /// XPUB's options, under ZeroMQ's names.
@@ -54,7 +63,7 @@ pub(crate) struct Publish {
     subscribers: Subscribers,
     /// In manual mode: what the peers asked for, so that its end can be reported.
     requested: Subscribers,
-    peers: HashMap<Key, Upstream>,
+    peers: HashMap<Key, Peer>,
     events: VecDeque<Event>,
     /// The pipes that were left before they were empty, so that no event will tell of them.
     unread: VecDeque<Key>,
@@ -83,7 +92,7 @@ impl Publish {
     /// Reads what a peer sent, up to the budget.
     fn read(&mut self, pipes: &mut Pipes, key: Key) {
         for _ in 0..BUDGET {
-            if self.events.len() >= MAX_EVENTS {
+            if self.is_behind(key) {
                 break;
             }
             match self.read_message(pipes, key) {
@@ -98,11 +107,15 @@ impl Publish {
     /// Reads on where the budget, or the lack of room for events, made an end. One pipe at a
     /// time, so that the caller soon gets its turn.
     fn read_on(&mut self, pipes: &mut Pipes) {
-        if self.events.len() < MAX_EVENTS {
-            if let Some(key) = self.unread.pop_front() {
-                self.read(pipes, key);
-            }
+        if let Some(key) = self.unread.pop_front() {
+            self.read(pipes, key);
         }
+    }
+
+    /// Whether the application is too far behind for more of this peer's events.
+    fn is_behind(&self, key: Key) -> bool {
+        let peer = self.peers.get(&key);
+        peer.is_some_and(|peer| peer.unread >= MAX_EVENTS)
     }
 
     /// Messages are read whole, so that those of two peers are never mixed.
@@ -123,8 +136,8 @@ impl Publish {
     }
 
     fn on_frame(&mut self, key: Key, frame: Msg) {
-        let upstream = self.peers.entry(key).or_default();
-        match upstream.next(&frame, self.settings.only_first) {
+        let peer = self.peers.entry(key).or_default();
+        match peer.upstream.next(&frame, self.settings.only_first) {
             Role::Data => self.report(frame, Some(key)),
             Role::Part(request) => {
                 self.obey(request, upstream::topic(&frame), key);
@@ -161,6 +174,9 @@ impl Publish {
     /// Gives the application something to read; PUB's has no use for it.
     fn report(&mut self, frame: Msg, peer: Option<Key>) {
         if self.receives {
+            if let Some(known) = peer.and_then(|key| self.peers.get_mut(&key)) {
+                known.unread += 1;
+            }
             self.events.push_back(Event { frame, peer });
         }
     }
@@ -218,7 +234,7 @@ impl Publish {
 
 impl Pattern for Publish {
     fn attach(&mut self, pipes: &mut Pipes, key: Key, _origin: Origin) {
-        self.peers.insert(key, Upstream::default());
+        self.peers.insert(key, Peer::default());
         self.dist.insert(key);
         self.welcome(pipes, key);
         self.read(pipes, key);
@@ -272,6 +288,9 @@ impl Pattern for Publish {
         match self.events.pop_front() {
             Some(event) => {
                 self.last_peer = event.peer;
+                if let Some(peer) = event.peer.and_then(|key| self.peers.get_mut(&key)) {
+                    peer.unread -= 1;
+                }
                 Ok(event.frame)
             }
             None if self.unread.is_empty() => Err(Refused::WouldBlock),

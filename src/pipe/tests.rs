@@ -2,16 +2,6 @@
 
 use super::*;
 
-/// An owner that keeps what it was told.
-#[derive(Debug, Default)]
-struct Inbox(parking_lot::Mutex<Vec<PipeEvent>>);
-
-impl PipePeer for Inbox {
-    fn post(&self, _to: Key, event: PipeEvent) {
-        self.0.lock().push(event);
-    }
-}
-
 fn key() -> Key {
     Key::from_bits(0)
 }
@@ -21,6 +11,16 @@ mod plain {
     use super::*;
     use proptest::prelude::*;
     use std::collections::VecDeque;
+
+    /// An owner that keeps what it was told.
+    #[derive(Debug, Default)]
+    struct Inbox(Mutex<Vec<PipeEvent>>);
+
+    impl PipePeer for Inbox {
+        fn post(&self, _to: Key, event: PipeEvent) {
+            self.0.lock().push(event);
+        }
+    }
 
     struct Owner {
         end: PipeEnd,

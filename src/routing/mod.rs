@@ -6,13 +6,13 @@
 //! This file owns what the strategies share: [`ActiveList`], the order of turns, and
 //! [`Unflushed`], the pipes that were written to.
 
-pub(crate) mod dist;
-pub(crate) mod fq;
 pub(crate) mod lb;
+pub(crate) mod fq;
+pub(crate) mod dist;
+pub(crate) mod trie;
 pub(crate) mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
-pub(crate) mod trie;
 
 use std::collections::{HashMap, VecDeque};
 

@@ -23,6 +23,7 @@ impl Subscribers {
     }
 
     /// How many different topics are subscribed to.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.topics.len()
     }
@@ -89,6 +90,7 @@ impl Filter {
     }
 
     /// How many different topics are wanted.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.topics.len()
     }

@@ -73,7 +73,7 @@ mod plain {
 
     #[test]
     fn whatever_is_left_is_dropped_once() {
-        let value = std::sync::Arc::new(());
+        let value = Arc::new(());
         let (mut writer, mut reader) = ypipe();
         for n in 0..1000 {
             writer.push(value.clone(), n % 10 == 9);
@@ -85,9 +85,9 @@ mod plain {
             assert!(matches!(reader.pop(), Pop::Item(_)));
         }
         drop(reader);
-        assert!(std::sync::Arc::strong_count(&value) <= 751);
+        assert!(Arc::strong_count(&value) <= 751);
         drop(writer);
-        assert_eq!(std::sync::Arc::strong_count(&value), 1);
+        assert_eq!(Arc::strong_count(&value), 1);
     }
 
     #[test]

@@ -91,7 +91,10 @@ impl Engine for StreamEngine {
                 Ok(None)
             }
         };
-        outcome.unwrap_or_else(|error| Some(Event::Failed(self.fail(Failure::Protocol(error)))))
+        match outcome {
+            Ok(event) => event,
+            Err(error) => Some(Event::Failed(self.fail(Failure::Protocol(error)))),
+        }
     }
 
     fn body_space(&mut self) -> Option<&mut [u8]> {

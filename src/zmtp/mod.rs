@@ -2,16 +2,18 @@
 //!
 //! The files, in the order in which they may use each other: `greeting` finds out what the peer
 //! speaks; `frame` cuts the stream into frames and back; `command` knows what is said in command
-//! frames; `mechanism` is the security handshake; `handshake` leads through all of that;
-//! `heartbeat` keeps the deadlines after it; `engine` is the whole, and the only one that the
-//! rest of the crate sees. Everything here is sans-IO: no descriptor, no clock, no thread.
+//! frames; `mechanism` is the security handshake; `heartbeat` keeps the deadlines after it;
+//! `handshake` leads through all that comes before the first message; `engine` is the whole, and
+//! the only one that the rest of the crate sees. Everything here is sans-IO: no descriptor, no clock, no thread.
 
-mod command;
-mod engine;
-mod frame;
 mod greeting;
-mod handshake;
-mod heartbeat;
+mod frame;
+mod command;
 mod mechanism;
+mod heartbeat;
+mod handshake;
+mod engine;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 pub(crate) use engine::{EngineSpec, StreamEngine};

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use ferrozmq::SocketType::{DEALER, PAIR, PULL, PUSH, REQ, SUB};
-use ferrozmq::{Ctx, Error, POLLIN, POLLOUT, PollItem, Socket, poll};
+use ferrozmq::{Ctx, Error, Msg, POLLIN, POLLOUT, PollItem, Socket, poll};
 
-use crate::common::{LIMIT, Rig, SHORT, Transport, fill, in_time, link, patient, recv_numbers};
+use crate::common::{
+    LIMIT, Rig, SHORT, Transport, fill, in_time, link, patient, recv, recv_numbers,
+};
 use crate::common::{send_numbers, wait_until};
 use crate::{on_each_transport, on_network_transports};
 
@@ -276,6 +278,59 @@ fn what_waits_for_a_bind_in_the_process_outlives_its_sender() {
     let pull = rig.socket(PULL);
     pull.bind(&endpoint).unwrap();
     recv_numbers(&pull, 0..10);
+}
+
+#[test]
+fn a_closed_socket_takes_no_new_peers_while_it_lingers() {
+    let rig = Rig::new(Transport::Inproc);
+    let (nowhere, _keeper) = Rig::new(Transport::Tcp).reserved_endpoint();
+    let (name, closed) = (rig.fresh_endpoint(), rig.socket(DEALER));
+    closed.bind(&name).unwrap();
+    closed.set_linger(Some(2 * LIMIT)).unwrap();
+    closed.connect(&nowhere).unwrap();
+    closed.send("lingers", 0).unwrap();
+    let peer = rig.socket(DEALER);
+    peer.connect(&name).unwrap();
+    drop(closed);
+    wait_until(|| peer.get_events().unwrap() == 0);
+    let late = rig.socket(DEALER);
+    late.bind(&nowhere).unwrap();
+    assert_eq!(recv(&late), ["lingers"]);
+}
+
+/// A body that uses the library when it is dropped.
+struct Witness(Ctx);
+
+impl AsRef<[u8]> for Witness {
+    fn as_ref(&self) -> &[u8] {
+        &[]
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let pull = patient(&self.0, PULL);
+        pull.bind("inproc://dropped").unwrap();
+    }
+}
+
+#[test]
+fn what_waits_for_a_bind_in_vain_may_use_the_library_as_it_goes() {
+    let ctx = Ctx::new();
+    let push = patient(&ctx, PUSH);
+    push.connect("inproc://never").unwrap();
+    push.send(Msg::from_owner(Witness(ctx.clone())), 0).unwrap();
+    in_time(move || {
+        let heir = patient(&ctx, PUSH);
+        heir.connect("inproc://dropped").unwrap();
+        push.set_linger(Some(Duration::from_millis(1))).unwrap();
+        drop(push);
+        wait_until(|| {
+            // Whoever comes finds out that its time is over.
+            patient(&ctx, PUSH).connect("inproc://other").unwrap();
+            heir.get_events().unwrap() == 0
+        });
+    });
 }
 
 #[test]

@@ -7,8 +7,8 @@ use ferrozmq::SocketType::{DEALER, PAIR, PULL, PUSH, REP, REQ, ROUTER};
 use ferrozmq::{Ctx, DONTWAIT, Error, Msg, POLLIN, POLLOUT, SNDMORE, Socket, SocketType, poll};
 
 use crate::common::{
-    LIMIT, Rig, SHORT, Transport, fill, link, patient, recv, recv_numbers, send, send_numbers,
-    wait_until,
+    LIMIT, Rig, SHORT, Transport, fill, in_time, link, patient, recv, recv_all, recv_numbers, send,
+    send_numbers, wait_until,
 };
 use crate::on_each_transport;
 
@@ -18,6 +18,7 @@ on_each_transport!(
     without_waiting_nothing_waits,
     a_waiting_receiver_is_woken,
     a_poll_finds_who_is_ready,
+    a_poll_does_not_report_what_it_does_not_wait_for,
     many_messages_can_be_sent_and_received_at_once,
     many_messages_are_cut_between_messages_only,
     a_socket_can_move_between_threads,
@@ -139,6 +140,28 @@ fn marks_can_be_changed_at_any_time() {
     assert_eq!(fill(&push), 4, "one of five is unread");
 }
 
+#[test]
+fn room_is_found_under_a_lower_mark_when_all_is_read() {
+    for transport in [Transport::Inproc, Transport::Ipc, Transport::Tcp] {
+        for former in [0, 1000] {
+            let rig = Rig::new(transport);
+            let pull = rig.socket(PULL);
+            pull.set_rcvhwm(former).unwrap();
+            pull.bind(&rig.fresh_endpoint()).unwrap();
+            let push = rig.socket(PUSH);
+            push.set_sndhwm(former).unwrap();
+            link(&pull, &push);
+            send_numbers(&push, 0..100);
+            recv_numbers(&pull, 0..100);
+            assert!(recv_all(&pull).is_empty());
+            push.set_sndhwm(10).unwrap();
+            pull.set_rcvhwm(10).unwrap();
+            send_numbers(&push, 0..20);
+            recv_numbers(&pull, 0..20);
+        }
+    }
+}
+
 // ── waiting ──────────────────────────────────────────────────────────────────────────────────
 
 fn a_blocked_sender_goes_on_when_there_is_room(rig: &Rig) {
@@ -241,6 +264,18 @@ fn a_poll_finds_who_is_ready(rig: &Rig) {
         recv(&pulls[ready]);
         assert_eq!(poll(&mut items, Some(Duration::ZERO)).unwrap(), 0);
     }
+}
+
+/// Nor does it keep the others from being found, or the time from being over.
+fn a_poll_does_not_report_what_it_does_not_wait_for(rig: &Rig) {
+    let (pull, push) = rig.pair(PULL, PUSH);
+    send(&push, &["x"]);
+    wait_until(|| pull.get_events().unwrap() == POLLIN);
+    recv(&pull);
+    assert_eq!(pull.get_events().unwrap(), 0);
+    send(&push, &["y"]);
+    let found = in_time(move || poll(&mut [pull.as_poll_item(0)], Some(SHORT)));
+    assert_eq!(found.unwrap(), 0);
 }
 
 // ── many at once ─────────────────────────────────────────────────────────────────────────────

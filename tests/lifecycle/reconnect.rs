@@ -7,7 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Type};
 
 use ferrozmq::SocketType::{DEALER, PULL, PUSH, ROUTER};
-use ferrozmq::{Error, EventKind, Monitor, POLLOUT, Reason, ReconnectStop};
+use ferrozmq::{Error, EventKind, Monitor, POLLIN, POLLOUT, Reason, ReconnectStop};
 
 use crate::common::{
     LIMIT, Rig, Transport, await_event, await_handshake, await_loss, fill, recv, recv_numbers,
@@ -26,6 +26,8 @@ on_network_transports!(
     without_an_interval_there_is_one_attempt,
     an_immediate_socket_sends_only_where_there_is_a_connection,
     the_last_words_of_a_peer_are_heard_while_we_speak,
+    an_immediate_socket_connects_again,
+    who_has_no_room_to_receive_can_still_send_after_a_restart,
 );
 
 fn what_waits_for_a_server_survives_its_restart(rig: &Rig) {
@@ -163,8 +165,11 @@ fn the_wait_begins_anew_after_a_connection(rig: &Rig) {
     push.connect(&endpoint).unwrap();
     retries(&monitor, 4);
     let pull = rig.socket(PULL);
+    let heard = pull.monitor();
     pull.bind(&endpoint).unwrap();
     await_handshake(rig, &monitor);
+    // A close before it has read the handshake would be a reset.
+    await_handshake(rig, &heard);
     drop(pull);
     let (wait, reason) = retries(&monitor, 1).remove(0);
     assert_eq!(wait.as_millis(), 1);
@@ -219,6 +224,44 @@ fn an_immediate_socket_sends_only_where_there_is_a_connection(rig: &Rig) {
     late.bind(&nowhere).unwrap();
     send(&push, &["at last"]);
     assert_eq!(recv(&late), ["at last"]);
+}
+
+fn an_immediate_socket_connects_again(rig: &Rig) {
+    let (endpoint, _keeper) = rig.reserved_endpoint();
+    let push = rig.socket(PUSH);
+    push.set_immediate(true).unwrap();
+    push.set_reconnect_ivl(Some(Duration::from_millis(1)))
+        .unwrap();
+    push.connect(&endpoint).unwrap();
+    for round in ["first", "second", "third"] {
+        let pull = rig.socket(PULL);
+        wait_until(|| pull.bind(&endpoint).is_ok());
+        send(&push, &[round]);
+        assert_eq!(recv(&pull), [round]);
+        drop(pull);
+        // The socket takes notice, and drops its end of the pipe.
+        wait_until(|| push.get_events().unwrap() == 0);
+    }
+}
+
+fn who_has_no_room_to_receive_can_still_send_after_a_restart(rig: &Rig) {
+    let (endpoint, _keeper) = rig.reserved_endpoint();
+    let client = rig.socket(DEALER);
+    let monitor = client.monitor();
+    client.connect(&endpoint).unwrap();
+    for round in ["first", "second"] {
+        let server = rig.socket(DEALER);
+        wait_until(|| server.bind(&endpoint).is_ok());
+        send(&client, &[round]);
+        assert_eq!(recv(&server), [round]);
+        if round == "first" {
+            send(&server, &["unread"]);
+            assert_eq!(client.poll(POLLIN, Some(LIMIT)).unwrap(), POLLIN);
+            drop(server);
+            await_loss(&monitor);
+            client.set_rcvhwm(1).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn what_is_for_nobody_is_dropped_unless_mandatory(rig: &Rig) {
 }
 
 fn what_a_peer_has_no_room_for_is_dropped_unless_mandatory(rig: &Rig) {
-    const BODY: [u8; 65_536] = [0; 65_536];
+    static BODY: [u8; 65_536] = [0; 65_536];
     let router = rig.socket(ROUTER);
     router.set_sndhwm(2).unwrap();
     router.set_router_mandatory(true).unwrap();

@@ -1,9 +1,11 @@
 //! PAIR: one peer, both ways.
 
+use std::time::Duration;
+
 use ferrozmq::SocketType::PAIR;
 use ferrozmq::{DONTWAIT, Error, EventKind, Msg, POLLIN, POLLOUT, SNDMORE};
 
-use crate::common::{Rig, recv, send, wait_until};
+use crate::common::{Rig, SHORT, recv, send, wait_until};
 use crate::on_each_transport;
 
 on_each_transport!(
@@ -14,6 +16,7 @@ on_each_transport!(
     without_a_peer_sending_waits,
     a_second_peer_is_refused_while_the_first_lives,
     the_next_peer_is_taken_when_the_first_is_gone,
+    a_second_connect_does_not_take_its_peer_from_others,
 );
 
 fn messages_go_both_ways_in_any_order(rig: &Rig) {
@@ -137,4 +140,27 @@ fn the_next_peer_is_taken_when_the_first_is_gone(rig: &Rig) {
     assert_eq!(recv(&a), ["old 2"], "what the first has left is read first");
     assert_eq!(recv(&a), ["new"]);
     assert_eq!(recv(&second), ["to the second"]);
+}
+
+/// The socket has its peer, so that the second connect is refused on its own side.
+fn a_second_connect_does_not_take_its_peer_from_others(rig: &Rig) {
+    let (first, taken) = rig.pair(PAIR, PAIR);
+    let second = rig.bound(PAIR);
+    taken.connect(&second.last_endpoint()).unwrap();
+    let other = rig.socket(PAIR);
+    other
+        .set_reconnect_ivl(Some(Duration::from_millis(1)))
+        .unwrap();
+    wait_until(|| {
+        other.connect(&second.last_endpoint()).unwrap();
+        let _ = other.try_send("to the second");
+        let arrived = second.poll(POLLIN, Some(SHORT)).unwrap() == POLLIN;
+        if !arrived {
+            other.disconnect(&second.last_endpoint()).unwrap();
+        }
+        arrived
+    });
+    assert_eq!(recv(&second), ["to the second"]);
+    send(&first, &["to the first"]);
+    assert_eq!(recv(&taken), ["to the first"]);
 }

@@ -128,7 +128,7 @@ fn in_manual_mode_the_end_of_a_subscriber_is_told_as_it_asked(rig: &Rig) {
 }
 
 fn nodrop_waits_for_the_slowest(rig: &Rig) {
-    const BODY: [u8; 65_536] = [0; 65_536];
+    static BODY: [u8; 65_536] = [0; 65_536];
     let publisher = rig.socket(XPUB);
     publisher.set_xpub_nodrop(true).unwrap();
     publisher.set_sndhwm(2).unwrap();

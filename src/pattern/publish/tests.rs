@@ -465,6 +465,25 @@ fn a_flood_of_requests_stays_with_its_peer_until_the_application_reads() {
 }
 
 #[test]
+fn a_flood_of_one_peer_is_nothing_to_the_others() {
+    let mut rig = xpub();
+    let flooder = rig.connect_hwm(0);
+    for _ in 0..2 * MAX_EVENTS {
+        rig.wires
+            .far_end(flooder)
+            .write("data".into())
+            .expect("no limit");
+    }
+    rig.wires.far_end(flooder).flush();
+    rig.deliver();
+    let other = rig.connect();
+    rig.subscribe(other, "t");
+    rig.send(&["topic"]).unwrap();
+    assert_eq!(rig.hear_all(other), [frames(&["topic"])]);
+    assert_eq!(rig.events().len(), 2 * MAX_EVENTS + 1);
+}
+
+#[test]
 fn a_peer_that_goes_after_a_flood_is_read_to_the_end() {
     let mut rig = xpub();
     let peer = rig.connect_hwm(0);

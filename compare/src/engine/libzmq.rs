@@ -1,0 +1,72 @@
+//! The engine `libzmq`, built from its bundled source, by the `zmq` crate.
+
+use zmq::{Context, Message, SocketType};
+
+use crate::Result;
+use crate::engine::{self, Marks};
+use crate::spec::{Kind, RunSpec};
+
+/// A context.
+#[derive(Clone)]
+pub(crate) struct Engine(Context);
+
+/// A socket and the message it receives into.
+pub(crate) struct Socket {
+    inner: zmq::Socket,
+    msg: Message,
+}
+
+impl engine::Engine for Engine {
+    type Socket = Socket;
+
+    fn new(spec: &RunSpec) -> Result<Self> {
+        let ctx = Context::new();
+        ctx.set_io_threads(i32::try_from(spec.io_threads)?)?;
+        Ok(Self(ctx))
+    }
+
+    fn socket(&self, kind: Kind, marks: Marks) -> Result<Socket> {
+        let inner = self.0.socket(match kind {
+            Kind::Push => SocketType::PUSH,
+            Kind::Pull => SocketType::PULL,
+            Kind::Pub => SocketType::PUB,
+            Kind::Sub => SocketType::SUB,
+            Kind::Req => SocketType::REQ,
+            Kind::Rep => SocketType::REP,
+        })?;
+        if marks == Marks::Lifted {
+            inner.set_sndhwm(0)?;
+            inner.set_rcvhwm(0)?;
+        }
+        if kind == Kind::Sub {
+            inner.set_subscribe(b"")?;
+        }
+        Ok(Socket {
+            inner,
+            msg: Message::new(),
+        })
+    }
+}
+
+impl engine::Socket for Socket {
+    fn bind(&mut self, endpoint: &str) -> Result<String> {
+        self.inner.bind(endpoint)?;
+        let bound = self.inner.get_last_endpoint()?;
+        bound.map_err(|_| "libzmq names an endpoint that is no text".into())
+    }
+
+    fn connect(&mut self, endpoint: &str) -> Result<()> {
+        Ok(self.inner.connect(endpoint)?)
+    }
+
+    #[inline]
+    fn send(&mut self, body: &[u8]) -> Result<()> {
+        Ok(self.inner.send(body, 0)?)
+    }
+
+    #[inline]
+    fn recv<T>(&mut self, look: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+        self.inner.recv(&mut self.msg, 0)?;
+        look(&self.msg)
+    }
+}

@@ -1,0 +1,252 @@
+//! [`IoCore`]: everything an I/O thread owns but its poller, as one value.
+//!
+//! It reacts to events, commands and deadlines, and never waits. Its thread runs it after each
+//! wait; while the thread sleeps, whoever posts a command may run it instead, see
+//! [`IoCore::help`].
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::command::{ChildId, IoCmd, IoHandle};
+use crate::io::listener::Listener;
+use crate::io::poller::{self, Readiness};
+use crate::io::session_base::{IoContext, SessionBase, Turn};
+use crate::slab::{Key, Slab};
+
+/// What lives on an I/O thread.
+#[derive(Debug)]
+enum Resident {
+    Listener(Listener),
+    Session(Box<SessionBase>),
+}
+
+#[derive(Debug)]
+struct Tenant {
+    resident: Resident,
+    /// The deadline under which it is filed.
+    filed: Option<Instant>,
+}
+
+/// The state of one I/O thread.
+#[derive(Debug)]
+pub(crate) struct IoCore {
+    tenants: Slab<Tenant>,
+    deadlines: BTreeSet<(Instant, Key)>,
+    /// Who stopped for the sake of others and goes on in the next turn.
+    again: Vec<Key>,
+    threads: Arc<[IoHandle]>,
+    stopping: bool,
+    /// The deadline until which the thread sleeps, if it does.
+    waits_until: Option<Instant>,
+    /// When the thread was last signalled.
+    last_signal: Instant,
+    cx: IoContext,
+}
+
+/// Signals that come faster than this are a stream of messages: then the thread wakes up and
+/// collects them in batches, while a lone message is written at once by its sender.
+const STREAMING: Duration = Duration::from_micros(10);
+
+impl IoCore {
+    pub(crate) fn new(cx: IoContext, threads: Arc<[IoHandle]>) -> Self {
+        Self {
+            tenants: Slab::new(),
+            deadlines: BTreeSet::new(),
+            again: Vec::new(),
+            threads,
+            stopping: false,
+            waits_until: None,
+            last_signal: cx.now,
+            cx,
+        }
+    }
+
+    /// Before the thread waits: for how long it may (`None`: for as long as it takes).
+    pub(crate) fn fall_asleep(&mut self) -> Option<Duration> {
+        if !self.again.is_empty() || !self.cx.mailbox.may_sleep() {
+            return Some(Duration::ZERO);
+        }
+        self.waits_until = self.next_deadline();
+        self.waits_until
+            .map(|deadline| deadline.saturating_duration_since(poller::now()))
+    }
+
+    /// The thread has waited, and this is what it found.
+    pub(crate) fn wake_up(&mut self, events: impl Iterator<Item = (Key, Readiness)>) {
+        self.cx.mailbox.awake();
+        self.cx.now = poller::now();
+        for (key, readiness) in events {
+            self.on_readiness(key, readiness);
+        }
+        self.run();
+    }
+
+    /// Does everything that does not have to be waited for.
+    fn run(&mut self) {
+        let mailbox = self.cx.mailbox.clone();
+        if mailbox.is_pending() {
+            for command in mailbox.drain() {
+                self.on_command(command);
+            }
+        }
+        for key in std::mem::take(&mut self.again) {
+            self.with_tenant(key, |resident, cx| match resident {
+                Resident::Listener(listener) => listener.turn(cx),
+                Resident::Session(session) => session.turn(cx),
+            });
+        }
+        self.on_deadlines();
+    }
+
+    /// Does the sleeping thread's work on the thread of whoever posted a command, if that is
+    /// worth it. False if the thread must wake up all the same.
+    pub(crate) fn help(&mut self) -> bool {
+        let now = poller::now();
+        let pause = now.saturating_duration_since(std::mem::replace(&mut self.last_signal, now));
+        if pause < STREAMING {
+            return false;
+        }
+        self.cx.now = now;
+        self.run();
+        let settled = self.again.is_empty() && self.cx.mailbox.may_sleep();
+        settled && !self.is_done() && !self.must_wake_earlier()
+    }
+
+    fn must_wake_earlier(&self) -> bool {
+        let until = self.waits_until;
+        self.next_deadline()
+            .is_some_and(|next| until.is_none_or(|until| next < until))
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Whether the thread should end.
+    pub(crate) fn is_done(&self) -> bool {
+        self.stopping && self.tenants.is_empty() && !self.cx.mailbox.is_pending()
+    }
+
+    fn on_readiness(&mut self, key: Key, readiness: Readiness) {
+        self.with_tenant(key, |resident, cx| match resident {
+            Resident::Listener(listener) => listener.turn(cx),
+            Resident::Session(session) => session.on_readiness(readiness, cx),
+        });
+    }
+
+    fn on_command(&mut self, command: IoCmd) {
+        match command {
+            IoCmd::Pipe(key, event) => self.with_session(key, |s, cx| s.on_pipe(event, cx)),
+            IoCmd::Resolved(key, found) => {
+                self.with_session(key, |session, cx| session.on_resolved(*found, cx));
+            }
+            IoCmd::Close(key, linger) => {
+                self.with_tenant(key, |resident, cx| match resident {
+                    Resident::Listener(listener) => listener.on_close(cx),
+                    Resident::Session(session) => session.on_close(linger, cx),
+                });
+            }
+            IoCmd::Launch(spec) => {
+                let mut start = None;
+                let key = self.settle_in(|me, cx| {
+                    let (session, begun) = SessionBase::new(*spec, me, cx);
+                    start = Some(begun);
+                    Resident::Session(Box::new(session))
+                });
+                self.with_session(key, |session, cx| {
+                    start
+                        .take()
+                        .map_or(Turn::Idle, |start| session.start(start, cx))
+                });
+            }
+            IoCmd::Listen(spec) => {
+                let threads = self.threads.clone();
+                let key = self
+                    .settle_in(|me, cx| Resident::Listener(Listener::new(*spec, me, threads, cx)));
+                self.with_tenant(key, |resident, cx| match resident {
+                    Resident::Listener(listener) => listener.turn(cx),
+                    Resident::Session(_) => Turn::Idle,
+                });
+            }
+            IoCmd::Stop => {
+                self.stopping = true;
+                // All sockets are gone. A session that was on its way from its listener when its
+                // socket went has nobody who would close it.
+                self.tenants = Slab::new();
+            }
+        }
+    }
+
+    fn on_deadlines(&mut self) {
+        while let Some(&(deadline, key)) = self.deadlines.first() {
+            if deadline > self.cx.now {
+                break;
+            }
+            self.deadlines.remove(&(deadline, key));
+            if let Some(tenant) = self.tenants.get_mut(key) {
+                tenant.filed = None;
+            }
+            self.with_tenant(key, |resident, cx| match resident {
+                Resident::Listener(listener) => listener.turn(cx),
+                Resident::Session(session) => session.on_deadline(cx),
+            });
+        }
+    }
+
+    fn settle_in(&mut self, make: impl FnOnce(ChildId, &IoContext) -> Resident) -> Key {
+        self.threads[self.cx.thread]
+            .load
+            .fetch_add(1, Ordering::Relaxed);
+        let (thread, cx) = (self.cx.thread, &self.cx);
+        self.tenants.insert_with(|key| Tenant {
+            resident: make(ChildId { thread, key }, cx),
+            filed: None,
+        })
+    }
+
+    fn with_session(
+        &mut self,
+        key: Key,
+        act: impl FnOnce(&mut SessionBase, &mut IoContext) -> Turn,
+    ) {
+        self.with_tenant(key, |resident, cx| match resident {
+            Resident::Session(session) => act(session, cx),
+            Resident::Listener(_) => Turn::Idle,
+        });
+    }
+
+    /// Lets a resident act, and files what it wants next. A stale key is nobody.
+    fn with_tenant(&mut self, key: Key, act: impl FnOnce(&mut Resident, &mut IoContext) -> Turn) {
+        let Some(tenant) = self.tenants.get_mut(key) else {
+            return;
+        };
+        let turn = act(&mut tenant.resident, &mut self.cx);
+        let wanted = match (&tenant.resident, turn) {
+            (_, Turn::Gone) => None,
+            (Resident::Listener(listener), _) => listener.deadline(),
+            (Resident::Session(session), _) => session.deadline(),
+        };
+        if wanted != tenant.filed {
+            if let Some(old) = std::mem::replace(&mut tenant.filed, wanted) {
+                self.deadlines.remove(&(old, key));
+            }
+            self.deadlines
+                .extend(wanted.map(|deadline| (deadline, key)));
+        }
+        match turn {
+            Turn::Idle => {}
+            Turn::Again => self.again.push(key),
+            Turn::Gone => {
+                self.threads[self.cx.thread]
+                    .load
+                    .fetch_sub(1, Ordering::Relaxed);
+                self.tenants.remove(key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! The core driven by hand, without its thread.
+
+use super::*;
+use crate::command::{EndpointId, LinkSpec, Parent, SessionSpec, SocketCmd};
+use crate::io::connection::Input;
+use crate::io::poller::Poller;
+use crate::io::resolver::Resolver;
+use crate::mailbox::Mailbox;
+use crate::monitor::EventSink;
+use crate::options::{Options, SocketType};
+
+/// A core, its mailbox, and the poller that it belongs to.
+fn core() -> (IoCore, IoHandle, Poller) {
+    let poller = Poller::new().unwrap();
+    let handle = IoHandle::new();
+    let cx = IoContext {
+        thread: 0,
+        registry: poller.registry().unwrap(),
+        mailbox: handle.mailbox.clone(),
+        resolver: Resolver::new("unused"),
+        input: Input::new(),
+        now: poller::now(),
+    };
+    let core = IoCore::new(cx, Arc::new([handle.clone()]));
+    (core, handle, poller)
+}
+
+fn turn(core: &mut IoCore) {
+    core.wake_up(std::iter::empty());
+}
+
+/// A session for an accepted connection whose peer says nothing, and that peer.
+fn silent_session(mailbox: &Arc<Mailbox<SocketCmd>>) -> (IoCmd, std::os::unix::net::UnixStream) {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let mut options = Options::new(SocketType::PULL);
+    options.handshake_interval = None;
+    let spec = SessionSpec {
+        parent: Parent {
+            mailbox: mailbox.clone(),
+            endpoint: EndpointId(1),
+            options: Arc::new(options),
+            events: EventSink::default(),
+        },
+        link: LinkSpec::Accepted {
+            socket: ours.into(),
+            local: String::new(),
+            peer: String::new(),
+        },
+        pipe: None,
+    };
+    (IoCmd::Launch(Box::new(spec)), theirs)
+}
+
+#[test]
+fn at_the_end_a_session_that_its_socket_never_heard_of_holds_nothing_up() {
+    let (mut core, handle, _poller) = core();
+    let socket = Arc::new(Mailbox::new());
+    let (launch, _silent) = silent_session(&socket);
+    handle.mailbox.post(launch);
+    turn(&mut core);
+    assert_eq!(core.tenants.len(), 1);
+    // The socket went without looking into its mailbox once more.
+    socket.close();
+    handle.mailbox.post(IoCmd::Stop);
+    turn(&mut core);
+    assert!(core.is_done());
+}

@@ -1,0 +1,63 @@
+//! What a session does with its pipe, seen from the socket's end; nothing is connected.
+
+use super::*;
+use crate::command::EndpointId;
+use crate::io::poller::Poller;
+use crate::monitor::EventSink;
+use crate::options::SocketType;
+use crate::slab::{Key, Slab};
+
+fn context() -> IoContext {
+    IoContext {
+        thread: 0,
+        registry: Poller::new().and_then(|poller| poller.registry()).unwrap(),
+        mailbox: Arc::new(Mailbox::new()),
+        resolver: Resolver::new("unused"),
+        input: Input::new(),
+        now: poller::now(),
+    }
+}
+
+fn key() -> Key {
+    Slab::new().insert(())
+}
+
+/// A session that connects, and the socket's end of its pipe.
+fn session() -> (SessionBase, PipeEnd) {
+    let (mut ours, theirs) = pipe::pair(false);
+    ours.set_hwm(1, 1);
+    let parent = Parent {
+        mailbox: Arc::new(Mailbox::new()),
+        endpoint: EndpointId(1),
+        options: Arc::new(Options::new(SocketType::PUSH)),
+        events: EventSink::default(),
+    };
+    let endpoint = Endpoint::for_connect("tcp://127.0.0.1:1").unwrap();
+    let spec = SessionSpec {
+        parent,
+        link: LinkSpec::Connect(endpoint),
+        pipe: Some(theirs),
+    };
+    let me = ChildId {
+        thread: 0,
+        key: key(),
+    };
+    (SessionBase::new(spec, me, &context()).0, ours)
+}
+
+fn named(identity: &'static str) -> Arc<Metadata> {
+    let mut metadata = Metadata::new();
+    metadata.insert(Metadata::IDENTITY, identity.into());
+    Arc::new(metadata)
+}
+
+#[test]
+fn a_peer_that_comes_back_is_not_introduced_again() {
+    let (mut session, mut socket) = session();
+    for _ in 0..3 {
+        session.introduce(named("a"));
+    }
+    assert_eq!(socket.unread(), 1);
+    session.introduce(named("b"));
+    assert_eq!(socket.unread(), 2);
+}

@@ -1,0 +1,89 @@
+//! Bodies and who owns them, ids, groups, metadata.
+
+use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[test]
+fn bodies_of_every_size_keep_their_bytes() {
+    for len in [0, 1, INLINE_MAX, INLINE_MAX + 1, 1000] {
+        let body: Vec<u8> = (0..len).map(|n| n as u8).collect();
+        for msg in [
+            Msg::copied(&body),
+            Msg::from(body.clone()),
+            Bytes::from(body.clone()).into(),
+        ] {
+            assert_eq!(msg.as_bytes(), &body[..]);
+            assert_eq!(msg.clone().as_bytes(), &body[..]);
+            assert_eq!(msg.into_bytes(), body);
+        }
+        assert_eq!(Msg::zeroed(len).as_bytes(), vec![0; len]);
+    }
+}
+
+#[test]
+fn a_vector_is_taken_and_not_copied() {
+    let body = vec![7u8; 100];
+    let at = body.as_ptr();
+    assert_eq!(Msg::from(body).as_ptr(), at);
+}
+
+#[test]
+fn writing_to_one_clone_leaves_the_other_alone() {
+    for msg in [
+        Msg::copied(&[1; 8]),
+        Msg::copied(&[1; 80]),
+        Msg::from(vec![1; 80]),
+    ] {
+        let mut written = msg.clone();
+        written.make_mut()[0] = 2;
+        assert_eq!((msg[0], written[0]), (1, 2));
+    }
+}
+
+#[test]
+fn foreign_memory_is_freed_once_when_the_last_clone_goes() {
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+    struct Foreign;
+    impl AsRef<[u8]> for Foreign {
+        fn as_ref(&self) -> &[u8] {
+            b"foreign"
+        }
+    }
+    impl Drop for Foreign {
+        fn drop(&mut self) {
+            FREED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let msg = Msg::from_owner(Foreign);
+    let clone = msg.clone();
+    drop(msg);
+    assert_eq!(
+        (&clone[..], FREED.load(Ordering::Relaxed)),
+        (&b"foreign"[..], 0)
+    );
+    drop(clone);
+    assert_eq!(FREED.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn groups_and_routing_ids_are_checked() {
+    let mut msg = Msg::new();
+    assert!(msg.set_group(&"g".repeat(256)).is_err());
+    assert!(msg.set_group("a\0b").is_err());
+    msg.set_group("weather").unwrap();
+    assert_eq!(msg.group(), "weather");
+    assert!(msg.set_routing_id(0).is_err());
+    msg.set_routing_id(5).unwrap();
+    assert_eq!(msg.routing_id(), 5);
+}
+
+#[test]
+fn metadata_names_ignore_case_and_the_first_value_stands() {
+    let mut metadata = Metadata::new();
+    metadata.insert("X-Role", Bytes::from_static(b"one"));
+    metadata.insert("x-role", Bytes::from_static(b"two"));
+    let mut msg = Msg::new();
+    msg.set_metadata(Some(Arc::new(metadata)));
+    assert_eq!(msg.gets("X-ROLE"), Some("one"));
+    assert_eq!(msg.gets("X-Other"), None);
+}

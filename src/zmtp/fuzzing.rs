@@ -1,0 +1,315 @@
+//! What a fuzzer calls of ZMTP: each function takes any bytes, and panics where a rule is broken
+//! that must hold for all of them.
+//!
+//! The rules are the same for all machines of the wire: no bytes make them panic, what comes out
+//! does not depend on how the stream was sliced, what was encoded is decoded to the same, and a
+//! failed engine stays failed. Exists for tests and fuzzers only.
+
+use std::io::IoSlice;
+use std::time::{Duration, Instant};
+
+use crate::engine::{Engine, Event, Failure};
+use crate::error::ProtocolError;
+use crate::msg::Msg;
+use crate::options::{Options, SocketType};
+use crate::zmtp::command::{self, Command};
+use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
+use crate::zmtp::greeting::{Greeting, MechanismName, Version};
+use crate::zmtp::{EngineSpec, StreamEngine};
+
+const NULL: MechanismName = *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+const TYPES: [SocketType; 11] = [
+    SocketType::PAIR,
+    SocketType::PUB,
+    SocketType::SUB,
+    SocketType::REQ,
+    SocketType::REP,
+    SocketType::DEALER,
+    SocketType::ROUTER,
+    SocketType::PULL,
+    SocketType::PUSH,
+    SocketType::XPUB,
+    SocketType::XSUB,
+];
+
+/// Sizes of messages around those at which something changes.
+const SIZES: [usize; 8] = [0, 1, 33, 255, 256, 5000, 70_000, 200_000];
+
+/// How a run goes, which the first bytes of the input say.
+type Plan = [u8; 4];
+
+/// The stream in slices whose sizes the plan says.
+fn slices<'a>(plan: Plan, mut stream: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    plan.into_iter().cycle().map_while(move |size| {
+        let (slice, rest) = stream.split_at(stream.len().min(usize::from(size) + 1));
+        stream = rest;
+        Some(slice).filter(|slice| !slice.is_empty())
+    })
+}
+
+/// A greeting, and what follows it.
+pub(crate) fn greeting(bytes: &[u8]) {
+    let Some((plan, stream)) = bytes.split_first_chunk::<4>() else {
+        return;
+    };
+    assert_eq!(
+        greet(std::iter::once(stream)),
+        greet(slices(*plan, stream)),
+        "slices change what a greeting says"
+    );
+}
+
+/// The version that was found, how much was taken for the greeting, and what was answered.
+fn greet<'a>(slices: impl Iterator<Item = &'a [u8]>) -> (Option<Version>, usize, Vec<u8>) {
+    let mut out = Vec::new();
+    let mut greeting = Greeting::start(SocketType::DEALER, NULL, b"me", &mut out);
+    let version = slices
+        .filter(|slice| !slice.is_empty())
+        .find_map(|mut slice| greeting.handle_input(&mut slice, &mut out));
+    (version, greeting.received().len(), out)
+}
+
+/// A frame as it can be compared: its flags and its body.
+type Seen = (u8, Vec<u8>);
+
+/// A stream of frames.
+pub(crate) fn frames(bytes: &[u8]) {
+    let Some((plan, stream)) = bytes.split_first_chunk::<4>() else {
+        return;
+    };
+    let framing = if plan[0] & 1 == 0 {
+        Framing::V2
+    } else {
+        Framing::V1
+    };
+    let whole = decode(framing, std::iter::once(stream));
+    let sliced = decode(framing, slices(*plan, stream));
+    assert_eq!(whole, sliced, "slices change what is decoded");
+    let encoded = encode(framing, &whole.0);
+    let again = decode(framing, std::iter::once(&encoded[..]));
+    assert_eq!(again, (whole.0, None), "what was encoded is something else");
+}
+
+fn decode<'a>(
+    framing: Framing,
+    slices: impl Iterator<Item = &'a [u8]>,
+) -> (Vec<Seen>, Option<ProtocolError>) {
+    let limit = Limit {
+        size: 1 << 20,
+        error: ProtocolError::MessageTooLarge,
+    };
+    let mut decoder = Decoder::new(framing, limit);
+    let mut frames = Vec::new();
+    for mut slice in slices {
+        loop {
+            match decoder.decode(&mut slice) {
+                Ok(Some(Frame { msg, is_command })) => {
+                    let command = if is_command { COMMAND } else { 0 };
+                    frames.push((command | u8::from(msg.more()) * MORE, msg.to_vec()));
+                }
+                Ok(None) => break,
+                Err(error) => return (frames, Some(error)),
+            }
+        }
+        assert!(slice.is_empty(), "input is left although more is needed");
+    }
+    (frames, None)
+}
+
+fn encode(framing: Framing, frames: &[Seen]) -> Vec<u8> {
+    let mut batch = Batch::default();
+    for (flags, body) in frames {
+        batch.push(framing, *flags, &[], Msg::copied(body));
+    }
+    let mut bytes = Vec::new();
+    while batch.pending() > 0 {
+        let mut slices = [IoSlice::new(&[]); 3];
+        let count = batch.poll_transmit(&mut slices);
+        bytes.extend(slices[..count].iter().flat_map(|slice| slice.iter()));
+        let shown = slices[..count].iter().map(|slice| slice.len()).sum();
+        batch.handle_sent(shown);
+    }
+    bytes
+}
+
+/// The body of a command, and metadata.
+pub(crate) fn command(bytes: &[u8]) {
+    if let Command::Ping { context, .. } = Command::parse(bytes) {
+        assert!(context.len() <= 16, "more is echoed than may be");
+    }
+    let _ = command::parse_error(bytes);
+    let Ok(metadata) = command::parse_metadata(bytes) else {
+        return;
+    };
+    let again = command::ready(metadata.iter());
+    let Command::Ready(properties) = Command::parse(&again) else {
+        return assert_eq!(again, b"", "our READY is none");
+    };
+    assert_eq!(command::parse_metadata(properties), Ok(metadata));
+}
+
+/// An event as it can be compared: what it is, and its body.
+type Told = (String, Vec<u8>);
+
+fn told(event: &Event) -> Told {
+    match event {
+        Event::Ready(peer) => (format!("{peer:?}"), Vec::new()),
+        Event::Message(msg) => (format!("{:?} {}", msg.kind(), msg.more()), msg.to_vec()),
+        Event::Failed(failure) => (format!("{failure:?}"), Vec::new()),
+    }
+}
+
+/// One engine with what its user does to it.
+struct Side {
+    engine: StreamEngine,
+    now: Instant,
+    told: Vec<Told>,
+    failed: Option<Failure>,
+}
+
+impl Side {
+    fn new(socket_type: SocketType, now: Instant) -> Self {
+        let mut options = Options::new(socket_type);
+        options.max_msg_size = Some(1 << 20);
+        let engine = StreamEngine::new(EngineSpec {
+            options: &options,
+            peer_address: None,
+            now,
+        });
+        Self {
+            engine,
+            now,
+            told: Vec::new(),
+            failed: None,
+        }
+    }
+
+    fn receive(&mut self, mut slice: &[u8]) {
+        if let Some(space) = self.engine.body_space() {
+            let n = space.len().min(slice.len());
+            space[..n].copy_from_slice(&slice[..n]);
+            self.engine.handle_body(n, self.now);
+            slice = &slice[n..];
+        }
+        while let Some(event) = self.engine.handle_input(&mut slice, self.now) {
+            assert!(self.failed.is_none(), "something comes after the failure");
+            if let Event::Failed(failure) = &event {
+                self.failed = Some(*failure);
+            }
+            self.told.push(told(&event));
+        }
+        assert!(slice.is_empty(), "input is left although more is needed");
+    }
+
+    /// Takes what is to be sent, at most `limit` bytes of it.
+    fn send(&mut self, limit: usize) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 3];
+        let count = self.engine.poll_transmit(&mut slices);
+        let shown = slices[..count].iter().flat_map(|slice| slice.iter());
+        let sent: Vec<u8> = shown.copied().take(limit).collect();
+        self.engine.handle_sent(sent.len());
+        assert!(
+            self.failed.is_none() || sent.is_empty(),
+            "a failed engine speaks"
+        );
+        sent
+    }
+
+    fn let_time_pass(&mut self) {
+        self.now += Duration::from_secs(60);
+        let before = self.failed.is_some();
+        if let Err(failure) = self.engine.handle_timeout(self.now) {
+            assert!(!before, "it has failed already");
+            self.failed = Some(failure);
+        }
+    }
+}
+
+/// A peer's whole stream, after a beginning that gets it somewhere.
+pub(crate) fn engine(bytes: &[u8], now: Instant) {
+    let Some((plan, stream)) = bytes.split_first_chunk::<4>() else {
+        return;
+    };
+    let socket_type = TYPES[usize::from(plan[0]) % TYPES.len()];
+    let [mut whole, mut sliced] = [(); 2].map(|()| Side::new(socket_type, now));
+    let beginning = beginning(plan[1], socket_type);
+    whole.receive(&beginning);
+    whole.receive(stream);
+    for slice in slices(*plan, &beginning).chain(slices(*plan, stream)) {
+        sliced.receive(slice);
+    }
+    assert_eq!(whole.told, sliced.told, "slices change what happens");
+    for side in [&mut whole, &mut sliced] {
+        side.let_time_pass();
+        side.let_time_pass();
+        while !side.send(1000).is_empty() {}
+    }
+}
+
+fn beginning(choice: u8, socket_type: SocketType) -> Vec<u8> {
+    let partner = TYPES
+        .iter()
+        .find(|other| socket_type.accepts(other.name().as_bytes()))
+        .map_or("", |other| other.name());
+    let mut greeting = [
+        b"\xFF\0\0\0\0\0\0\0\x01\x7F\x03".as_slice(),
+        &[choice & 1],
+        &NULL,
+    ]
+    .concat();
+    greeting.resize(64, 0);
+    let ready = command::ready([("Socket-Type", partner.as_bytes())].into_iter());
+    match choice >> 1 & 3 {
+        0 => Vec::new(),
+        1 => greeting,
+        2 => [greeting, encode(Framing::V2, &[(COMMAND, ready)])].concat(),
+        _ => b"\xFF\0\0\0\0\0\0\0\x01\x7F\x01\x05\0\0".to_vec(),
+    }
+}
+
+/// Two engines that talk to each other, about what the bytes say.
+pub(crate) fn engine_pair(bytes: &[u8], now: Instant) {
+    let Some((plan, script)) = bytes.split_first_chunk::<4>() else {
+        return;
+    };
+    let mut sides = [(); 2].map(|()| Side::new(SocketType::DEALER, now));
+    carry(&mut sides, *plan);
+    let ready = sides.each_ref().map(|side| side.told.len());
+    assert_eq!(ready, [1, 1], "they do not shake hands");
+    let mut expected = sides.each_ref().map(|side| side.told.clone());
+    for (n, what) in script.iter().take(64).enumerate() {
+        let (from, more) = (usize::from(what & 1), what & 2 != 0);
+        let body = vec![n.to_le_bytes()[0]; SIZES[usize::from(what >> 2 & 7)]];
+        let mut msg = Msg::copied(&body);
+        msg.set_more(more);
+        expected[1 - from].push((format!("{:?} {more}", msg.kind()), body));
+        if !sides[from].engine.wants_messages() {
+            carry(&mut sides, *plan);
+        }
+        sides[from].engine.push(msg);
+        if what & 0x80 != 0 {
+            carry(&mut sides, *plan);
+        }
+    }
+    carry(&mut sides, *plan);
+    for (side, expected) in sides.iter().zip(&expected) {
+        assert!(
+            side.told == *expected,
+            "something else arrives than was sent"
+        );
+    }
+}
+
+/// Carries bytes both ways until there are none, in steps whose sizes the plan says.
+fn carry(sides: &mut [Side; 2], plan: Plan) {
+    let [a, b] = sides;
+    for step in plan.into_iter().cycle() {
+        let limit = (usize::from(step) + 1) << (step & 15);
+        let (to_b, to_a) = (a.send(limit), b.send(limit));
+        a.receive(&to_a);
+        b.receive(&to_b);
+        if to_a.is_empty() && to_b.is_empty() {
+            return;
+        }
+    }
+}
