@@ -216,6 +216,14 @@ impl SocketBase {
         }
     }
 
+    /// Stops listening. To be called before connections are closed: a peer that at once comes
+    /// back would be accepted, and what it sends would be lost.
+    fn close_listener(&self, bond: &Bond) {
+        if let (BondKind::Bound, Some(listener)) = (bond.kind, bond.own) {
+            self.close_child(listener, None);
+        }
+    }
+
     fn close_child(&self, child: ChildId, linger: Option<Duration>) {
         self.around.threads[child.thread]
             .mailbox
@@ -367,6 +375,9 @@ impl SocketBase {
         };
         bond.closing = true;
         let (pipes, children) = (std::mem::take(&mut bond.pipes), bond.children.clone());
+        if let Some(bond) = self.bonds.get(&id) {
+            self.close_listener(bond);
+        }
         for key in pipes
             .into_iter()
             .filter(|key| self.pipes.contains(*key))
@@ -566,6 +577,9 @@ impl SocketBase {
         self.closing = Some(linger);
         let expires = linger.map(|linger| now + linger);
         self.around.registry.forget(&self.mailbox, now, expires);
+        for bond in self.bonds.values() {
+            self.close_listener(bond);
+        }
         self.pipes = Slab::new();
         for child in self.bonds.values().flat_map(|bond| &bond.children) {
             self.close_child(*child, linger);

@@ -287,6 +287,10 @@ fn plain_dealer(endpoint: &str) -> socket2::Socket {
     };
     let mut plain = socket2::Socket::new(domain, Type::STREAM, None).unwrap();
     plain.connect(&address).unwrap();
+    if domain == Domain::IPV4 {
+        // What is written shall have arrived when the connection is reset.
+        plain.set_tcp_nodelay(true).unwrap();
+    }
     let mut greeting = [0; 64];
     greeting[0] = 0xFF;
     greeting[9..16].copy_from_slice(b"\x7F\x03\x01NULL");
