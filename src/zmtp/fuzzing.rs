@@ -39,7 +39,7 @@ const SIZES: [usize; 8] = [0, 1, 33, 255, 256, 5000, 70_000, 200_000];
 type Plan = [u8; 4];
 
 /// The stream in slices whose sizes the plan says.
-fn slices<'a>(plan: Plan, mut stream: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+fn slices(plan: Plan, mut stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     plan.into_iter().cycle().map_while(move |size| {
         let (slice, rest) = stream.split_at(stream.len().min(usize::from(size) + 1));
         stream = rest;
@@ -105,7 +105,8 @@ fn decode<'a>(
             match decoder.decode(&mut slice) {
                 Ok(Some(Frame { msg, is_command })) => {
                     let command = if is_command { COMMAND } else { 0 };
-                    frames.push((command | u8::from(msg.more()) * MORE, msg.to_vec()));
+                    let more = if msg.more() { MORE } else { 0 };
+                    frames.push((command | more, msg.to_vec()));
                 }
                 Ok(None) => break,
                 Err(error) => return (frames, Some(error)),
