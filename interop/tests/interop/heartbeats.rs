@@ -15,7 +15,7 @@ both_ways!(
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Much longer than a busy machine may let a live process wait.
 const TIMEOUT: Duration = Duration::from_millis(800);
-/// Long enough for several time-outs.
+/// Long enough for two time-outs.
 const IDLE: Duration = Duration::from_millis(2000);
 
 fn monitor(a: &End, b: &End) -> Monitor {
