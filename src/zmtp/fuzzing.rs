@@ -105,7 +105,8 @@ fn decode<'a>(
             match decoder.decode(&mut slice) {
                 Ok(Some(Frame { msg, is_command })) => {
                     let command = if is_command { COMMAND } else { 0 };
-                    frames.push((command | (u8::from(msg.more()) * MORE), msg.to_vec()));
+                    let more = if msg.more() { MORE } else { 0 };
+                    frames.push((command | more, msg.to_vec()));
                 }
                 Ok(None) => break,
                 Err(error) => return (frames, Some(error)),

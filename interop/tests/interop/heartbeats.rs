@@ -12,10 +12,11 @@ both_ways!(
     a_slow_reader,
 );
 
-const INTERVAL: Duration = Duration::from_millis(50);
-const TIMEOUT: Duration = Duration::from_millis(200);
-/// Long enough for several time-outs.
-const IDLE: Duration = Duration::from_millis(1200);
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Much longer than a busy machine may let a live process wait.
+const TIMEOUT: Duration = Duration::from_millis(800);
+/// Long enough for two time-outs.
+const IDLE: Duration = Duration::from_millis(2000);
 
 fn monitor(a: &End, b: &End) -> Monitor {
     let ours = a.ours().or_else(|| b.ours());
