@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::security::SecurityOptions;
+
 /// The messaging pattern of a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -317,6 +319,7 @@ pub(crate) struct Options {
     /// Application properties for the handshake, each `X-…`.
     pub metadata: Vec<(String, Bytes)>,
     pub pattern: PatternFlags,
+    pub security: SecurityOptions,
 }
 
 impl Options {
@@ -365,6 +368,7 @@ impl Options {
             stream_notify: true,
             metadata: Vec::new(),
             pattern: PatternFlags::default(),
+            security: SecurityOptions::default(),
         }
     }
 }

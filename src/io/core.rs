@@ -139,6 +139,7 @@ impl IoCore {
     fn on_command(&mut self, command: IoCmd) {
         match command {
             IoCmd::Pipe(key, event) => self.with_session(key, |s, cx| s.on_pipe(event, cx)),
+            IoCmd::Zap(key, event) => self.with_session(key, |s, cx| s.on_zap(event, cx)),
             IoCmd::Resolved(key, found) => {
                 self.with_session(key, |session, cx| session.on_resolved(*found, cx));
             }

@@ -47,6 +47,7 @@ macro_rules! plain_options {
 
 mod connection;
 mod pattern;
+mod security;
 mod system;
 
 /// The longest time an option takes, which is libzmq's: 24 days.

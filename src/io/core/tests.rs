@@ -41,6 +41,7 @@ fn silent_session(mailbox: &Arc<Mailbox<SocketCmd>>) -> (IoCmd, std::os::unix::n
             endpoint: EndpointId(1),
             options: Arc::new(options),
             events: EventSink::default(),
+            doorkeeper: Arc::new(crate::command::Nobody),
         },
         link: LinkSpec::Accepted {
             socket: ours.into(),
