@@ -6,6 +6,7 @@ use ferrozmq::{Plain, ProtocolError, Security, ZapError};
 
 use super::zap::Handler;
 use super::*;
+use crate::common::await_loss;
 use crate::peer::{RawPeer, greeting};
 
 fn secured(security: Security) -> impl FnOnce(&Socket) {
@@ -125,18 +126,18 @@ fn a_client_that_never_finishes_gets_no_messages() {
 fn a_connection_that_is_lost_is_secured_again() {
     let ctx = Ctx::new();
     let _judge = judge(&ctx);
-    let server = Server::new(&ctx, PULL, secured(Plain::server()));
-    let endpoint = server.socket.last_endpoint();
+    let directory = tempfile::tempdir().unwrap();
+    let endpoint = format!("ipc://{}/again", directory.path().display());
+    let server = Server::at(&endpoint, &ctx, PULL, secured(Plain::server()));
     let client = server.client(PUSH, |socket| {
-        socket
-            .set_security(Plain::client("admin", "secret"))
-            .unwrap();
-        socket
-            .set_reconnect_ivl(Some(Duration::from_millis(1)))
-            .unwrap();
+        let client = Plain::client("admin", "secret");
+        socket.set_security(client).unwrap();
+        let moment = Duration::from_millis(1);
+        socket.set_reconnect_ivl(Some(moment)).unwrap();
     });
     server.hears(&client);
-    drop(server);
-    let again = Server::at(&endpoint, &ctx, PULL, secured(Plain::server()));
-    again.hears(&client);
+    server.socket.unbind(&endpoint).unwrap();
+    await_loss(&client.monitor);
+    server.socket.bind(&endpoint).unwrap();
+    server.hears(&client);
 }
