@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::authenticator::Authenticator;
 use crate::census::{Census, OpenSocket, SocketId};
 use crate::command::{IoCmd, IoHandle};
 use crate::error::{Error, Result};
@@ -254,6 +255,32 @@ impl Ctx {
     /// Sets the largest frame that new sockets accept, see [`Socket::set_maxmsgsize`](crate::Socket::set_maxmsgsize).
     pub fn set_max_msg_size(&self, size: Option<u64>) {
         self.0.options.lock().max_msg_size = size;
+    }
+
+    /// Who decides which peers the context's sockets let in; the same one in each call. From the
+    /// first call on, and as long as the context lives, nobody is let in by a PLAIN or CURVE server
+    /// who is not named in its [`Rules`](crate::Rules), which name nobody at first: set them before
+    /// binding.
+    ///
+    /// There is one judge in a context: the authenticator takes the place of a ZAP handler on
+    /// `inproc://zeromq.zap.01`, so that binding that name fails from then on.
+    ///
+    /// ```
+    /// use ferrozmq::{Ctx, CurveKeyPair, Rules};
+    ///
+    /// # fn main() -> ferrozmq::Result<()> {
+    /// let ctx = Ctx::new();
+    /// let client = CurveKeyPair::new()?;
+    /// let authenticator = ctx.authenticator()?;
+    /// authenticator.set_rules(Rules::new().allow_key(client.public_key, "ann"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::AddrInUse`] if a ZAP handler of the application's own is bound to that name.
+    pub fn authenticator(&self) -> Result<Authenticator> {
+        self.0.registry.authenticator()
     }
 
     pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {

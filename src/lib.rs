@@ -76,6 +76,7 @@ mod error;
 mod msg;
 mod z85;
 mod keys;
+mod certificate;
 mod security;
 mod zap;
 mod endpoint;
@@ -103,6 +104,7 @@ mod pattern;
 
 // Layer 4: the vocabulary of threads.
 mod command;
+mod authenticator;
 mod inproc;
 mod census;
 
@@ -130,6 +132,7 @@ pub mod bench_support;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use crate::authenticator::{Authenticator, Decision, Rules};
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result, ZapError};
