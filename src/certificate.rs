@@ -34,7 +34,7 @@ impl CurveKeyPair {
     /// keys do not belong together.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let text = read(path.as_ref())?;
-        let secret = value(&text, "curve", "secret-key").ok_or(no_certificate())?;
+        let secret = value(&text, "curve", "secret-key").ok_or_else(no_certificate)?;
         let secret_key: SecretKey = secret.parse().map_err(|_| no_certificate())?;
         let pair = Self::from(secret_key);
         match value(&text, "curve", "public-key").map(str::parse::<PublicKey>) {
@@ -80,7 +80,7 @@ impl CurveKeyPair {
 /// The public key in a certificate, and the name of its owner, if it tells one.
 pub(crate) fn load_public(path: &Path) -> Result<(PublicKey, String)> {
     let text = read(path)?;
-    let key = value(&text, "curve", "public-key").ok_or(no_certificate())?;
+    let key = value(&text, "curve", "public-key").ok_or_else(no_certificate)?;
     let name = value(&text, "metadata", "name").unwrap_or_default();
     let key = key.parse().map_err(|_| no_certificate())?;
     Ok((key, name.to_owned()))

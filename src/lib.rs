@@ -40,6 +40,12 @@
 //! [`proxy`](fn@proxy) connects two, [`Timers`] are for what comes later, and [`Socket::monitor`]
 //! tells what happens to connections.
 //!
+//! # Security
+//!
+//! A connection is open to everybody unless [`Socket::set_security`] says otherwise: [`Curve`]
+//! encrypts and authenticates by keys, [`Plain`] asks for a password. [`Ctx::authenticator`]
+//! decides who is let in.
+//!
 //! # Errors
 //!
 //! [`Error`] says what went wrong, and [`Error::errno`] how libzmq numbers it. A call that would
