@@ -74,6 +74,7 @@ mod sync;
 mod slab;
 mod error;
 mod msg;
+mod record;
 mod endpoint;
 mod options;
 mod monitor;

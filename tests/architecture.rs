@@ -58,7 +58,10 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             "a chunk is shared by one writer and one reader: Y5",
         )],
     ),
-    ("unsafe fn", &[]),
+    (
+        "unsafe fn",
+        &[("ypipe.rs", "what a chunk asks of its two users")],
+    ),
     (
         "Instant::now()",
         &[
@@ -87,10 +90,16 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
                 "the core, which a poster may run while its thread sleeps",
             ),
             ("sync.rs", "loom's"),
-            ("ypipe.rs", "the used chunk on its way back, once per chunk"),
+            (
+                "ypipe.rs",
+                "the used chunk on its way back, and values in batches",
+            ),
             ("signaler.rs", "a condition variable needs one"),
             ("mailbox.rs", "the signal, which can change"),
-            ("pipe.rs", "the one message of a conflating pipe"),
+            (
+                "pipe.rs",
+                "the marks, and the one message of a conflating pipe",
+            ),
             ("monitor.rs", "the monitor, which can change"),
             ("inproc.rs", "the names of a context"),
             ("census.rs", "the sockets of a context"),

@@ -10,7 +10,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Engine, Event, Failure};
+use crate::engine::{Engine, Event, Failure, Run};
 use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
@@ -82,10 +82,10 @@ impl StreamEngine {
 }
 
 impl Engine for StreamEngine {
-    fn handle_input(&mut self, input: &mut &[u8], now: Instant) -> Option<Event> {
+    fn handle_input(&mut self, input: &mut &[u8], room: u64, now: Instant) -> Option<Event> {
         let outcome = match &mut self.phase {
             Phase::Opening(_) => self.open(input, now),
-            Phase::Traffic(traffic) => traffic.handle_input(input, now, &mut self.batch),
+            Phase::Traffic(traffic) => traffic.handle_input(input, room, now, &mut self.batch),
             Phase::Failed => {
                 *input = &[];
                 Ok(None)
@@ -120,6 +120,15 @@ impl Engine for StreamEngine {
             Phase::Traffic(traffic) => push(traffic.version, msg, &mut self.batch),
             Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no message was wanted"),
         }
+    }
+
+    fn wants_runs(&self) -> bool {
+        matches!(&self.phase, Phase::Traffic(traffic) if Framing::of(traffic.version) == Framing::V2)
+    }
+
+    fn push_run(&mut self, run: Run<'_>) {
+        debug_assert!(self.wants_runs(), "no run was wanted");
+        self.batch.push_run(run);
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -198,6 +207,7 @@ impl Traffic {
     fn handle_input(
         &mut self,
         input: &mut &[u8],
+        room: u64,
         now: Instant,
         out: &mut Batch,
     ) -> Result<Option<Event>, ProtocolError> {
@@ -207,6 +217,9 @@ impl Traffic {
         loop {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
+            }
+            if let Some(run) = self.decoder.take_run(input, room) {
+                return Ok(Some(Event::Run(run)));
             }
             let Some(Frame { msg, is_command }) = self.decoder.decode(input)? else {
                 return Ok(None);
