@@ -17,6 +17,7 @@ use crate::options::Options;
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::Version;
+use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
 use crate::zmtp::heartbeat::Heartbeat;
 
@@ -117,7 +118,12 @@ impl Engine for StreamEngine {
 
     fn push(&mut self, msg: Msg) {
         match &self.phase {
-            Phase::Traffic(traffic) => push(traffic.version, msg, &mut self.batch),
+            Phase::Traffic(traffic) => {
+                if let Some(group) = traffic.groups.frame_before(&msg) {
+                    push(traffic.version, group, &mut self.batch);
+                }
+                push(traffic.version, msg, &mut self.batch);
+            }
             Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no message was wanted"),
         }
     }
@@ -169,6 +175,7 @@ impl Engine for StreamEngine {
 struct Traffic {
     version: Version,
     publishes: bool,
+    groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
     decoder: Decoder,
@@ -185,6 +192,7 @@ impl Traffic {
         Self {
             version,
             publishes,
+            groups: Groups::of(local.socket_type),
             subscribes_to_all: publishes && version == Version::Unversioned,
             decoder: Decoder::new(Framing::of(version), limit),
             heartbeat: if version.has_commands() {
@@ -212,7 +220,10 @@ impl Traffic {
                 return Ok(None);
             };
             if !is_command || !self.version.has_commands() {
-                return Ok(Some(Event::Message(msg)));
+                match self.groups.handle_frame(msg)? {
+                    Some(msg) => return Ok(Some(Event::Message(msg))),
+                    None => continue,
+                }
             }
             if let Some(event) = self.on_command(&msg, now, out) {
                 return Ok(Some(event));
@@ -227,6 +238,12 @@ impl Traffic {
                 Some(subscription(Kind::Subscribe, topic))
             }
             Command::Cancel(topic) if self.publishes => Some(subscription(Kind::Cancel, topic)),
+            Command::Join(group) if self.groups.can_be_joined() => {
+                Some(subscription(Kind::Join, group))
+            }
+            Command::Leave(group) if self.groups.can_be_joined() => {
+                Some(subscription(Kind::Leave, group))
+            }
             Command::Ping { ttl, context } => {
                 self.heartbeat.limit_silence(ttl, now);
                 push_command(command::PONG, Msg::copied(context), out);
@@ -234,6 +251,8 @@ impl Traffic {
             }
             Command::Subscribe(_)
             | Command::Cancel(_)
+            | Command::Join(_)
+            | Command::Leave(_)
             | Command::Ready(_)
             | Command::Error(_)
             | Command::Other => None,
@@ -261,6 +280,10 @@ fn push(version: Version, msg: Msg, out: &mut Batch) {
         Kind::Subscribe => (0, &[1]),
         Kind::Cancel if by_command => (COMMAND, command::CANCEL),
         Kind::Cancel => (0, &[0]),
+        Kind::Join if version.has_commands() => (COMMAND, command::JOIN),
+        Kind::Leave if version.has_commands() => (COMMAND, command::LEAVE),
+        // An older peer has no way to hear it.
+        Kind::Join | Kind::Leave => return,
         Kind::Peer => return debug_assert!(false, "the peer's record stays here"),
     };
     out.push(Framing::of(version), flags, prefix, msg);
