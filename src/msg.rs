@@ -17,7 +17,7 @@ use crate::error::Error;
 pub(crate) const INLINE_MAX: usize = 38;
 
 /// The longest group name of RADIO and DISH.
-const GROUP_MAX: usize = 255;
+pub(crate) const GROUP_MAX: usize = 255;
 
 #[derive(Clone)]
 enum Body {
@@ -40,6 +40,10 @@ pub(crate) enum Kind {
     Subscribe,
     /// The end of a subscription to the topic in the body.
     Cancel,
+    /// A DISH joins the group in the body.
+    Join,
+    /// A DISH leaves the group in the body.
+    Leave,
     /// Who the peer is, in the metadata; the first record on a pipe, and again when a reconnect finds
     /// another peer.
     Peer,
@@ -242,6 +246,22 @@ impl Msg {
         }
         self.group = (!group.is_empty()).then(|| Arc::new(group.into()));
         Ok(())
+    }
+
+    /// Takes the routing id away: it means something to its own socket only.
+    pub(crate) fn clear_routing_id(&mut self) {
+        self.routing_id = 0;
+    }
+
+    /// Sets the routing id as a SERVER's, which is not 0.
+    pub(crate) fn with_routing_id(mut self, id: u32) -> Self {
+        self.routing_id = id;
+        self
+    }
+
+    /// Gives the message the group of another, without a copy.
+    pub(crate) fn share_group(&mut self, other: &Self) {
+        self.group.clone_from(&other.group);
     }
 
     /// What is known of the connection that the message came through; `None` for a message that

@@ -212,6 +212,8 @@ pub(crate) struct PipeEnd {
     told: u64,
     peeked: Option<Msg>,
     peer: Option<StdArc<Metadata>>,
+    /// What is read after everything that the peer wrote, once it is gone.
+    last_words: Option<Box<Msg>>,
 }
 
 /// A new pipe, without room until [`PipeEnd::set_hwm`] is called on an end. With `conflate`,
@@ -340,6 +342,7 @@ impl PipeEnd {
             told: 0,
             peeked: None,
             peer: None,
+            last_words: None,
         }
     }
 
@@ -460,6 +463,15 @@ impl PipeEnd {
         }
     }
 
+    /// Writes a message that must not be lost for lack of room. It counts like all others.
+    pub(crate) fn write_beyond(&mut self, msg: Msg) {
+        debug_assert!(!self.mid_message && !msg.more(), "P2: nothing is torn");
+        if !self.peer_gone {
+            self.written += 1;
+            self.outbound.push(msg);
+        }
+    }
+
     /// Makes all complete messages readable, and wakes the reader if it sleeps.
     pub(crate) fn flush(&mut self) {
         if self.outbound.writer().flush() {
@@ -522,6 +534,11 @@ impl PipeEnd {
             }
         }
         self.peeked.as_ref().map_or(Pop::Empty, Pop::Item)
+    }
+
+    /// Has a message read from this end when the peer is gone and all that it wrote is read.
+    pub(crate) fn set_last_words(&mut self, msg: Msg) {
+        self.last_words = Some(Box::new(msg));
     }
 
     /// The whole frames at the front that are bytes as on the wire, at most about `limit` bytes of
@@ -591,7 +608,10 @@ impl PipeEnd {
                     }
                     return Pop::Item(frame);
                 }
-                Pop::Finished => return Pop::Finished,
+                Pop::Finished => {
+                    let last = self.last_words.take();
+                    return last.map_or(Pop::Finished, |msg| Pop::Item(*msg));
+                }
                 Pop::Empty if !self.attached => return Pop::Empty,
                 Pop::Empty => {
                     self.tell_rest();

@@ -4,6 +4,7 @@
 //! times are [`Duration`]s.
 
 mod options;
+mod peers;
 
 use std::cell::{RefCell, RefMut};
 use std::time::{Duration, Instant};

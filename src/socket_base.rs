@@ -181,8 +181,10 @@ impl SocketBase {
         let inproc = bond.own.is_none();
         end.set_hwm(self.options.send_hwm, self.options.recv_hwm);
         if inproc {
-            end.write_uncounted(self.introduction());
-            end.flush();
+            self.introduce(&mut end);
+            if let Some(farewell) = self.options.farewell() {
+                end.set_last_words(farewell);
+            }
         }
         self.take_pipe(end, endpoint, origin);
     }
@@ -286,8 +288,7 @@ impl SocketBase {
         let id = self.new_bond(text, text, BondKind::Connected);
         let (mut ours, theirs) = pipe::pair(self.options.conflate);
         ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
-        ours.write_uncounted(self.introduction());
-        ours.flush();
+        self.introduce(&mut ours);
         let origin = self.origin();
         self.take_pipe(ours, id, origin);
         self.around
@@ -456,7 +457,18 @@ impl SocketBase {
     fn origin(&mut self) -> Origin {
         Origin {
             routing_id: self.connect_routing_id.take(),
+            ..Origin::default()
         }
+    }
+
+    /// Says to an inproc peer what goes before all messages.
+    fn introduce(&self, end: &mut PipeEnd) {
+        end.write_uncounted(self.introduction());
+        if let Some(hello) = self.options.hello() {
+            // A new pipe has room for a message.
+            let _ = end.write(hello);
+        }
+        end.flush();
     }
 
     /// What an inproc peer is told in place of a handshake.
@@ -556,6 +568,31 @@ impl SocketBase {
     pub(crate) fn last_routing_id(&self) -> Option<&Bytes> {
         let bond = self.bonds.get(&EndpointId(self.last_bond))?;
         self.pattern.routing_id_of(*bond.pipes.last()?)
+    }
+
+    /// The number of the peer that the last connect leads to; SERVER and PEER.
+    pub(crate) fn last_peer_id(&self) -> Option<u32> {
+        let bond = self.bonds.get(&EndpointId(self.last_bond))?;
+        self.pattern.peer_id_of(*bond.pipes.last()?)
+    }
+
+    /// Ends the connection with the peer of a number; false if there is none.
+    pub(crate) fn disconnect_peer(&mut self, id: u32) -> bool {
+        let Some(key) = self.pattern.peer_by_id(id) else {
+            return false;
+        };
+        self.pattern.detach(&mut self.pipes, key);
+        // A session takes its endpoint along when it goes; over inproc there is none.
+        self.bonds.retain(|_, bond| {
+            let is_inproc = bond.text.starts_with("inproc://");
+            bond.kind == BondKind::Bound || !is_inproc || !bond.pipes.contains(&key)
+        });
+        true
+    }
+
+    /// See [`Pattern::topics_count`].
+    pub(crate) fn topics_count(&self) -> Option<usize> {
+        self.pattern.topics_count()
     }
 
     /// Changes the high-water marks of all pipes.

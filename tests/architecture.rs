@@ -68,6 +68,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("io/poller.rs", "the one clock below the API"),
             ("ctx.rs", "term takes a time limit"),
             ("socket.rs", "the API takes time limits"),
+            ("shared.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
             ("timers.rs", "timers are about the time"),
             ("fuzzing.rs", "where a run's virtual time begins"),
@@ -104,6 +105,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("inproc.rs", "the names of a context"),
             ("census.rs", "the sockets of a context"),
             ("ctx.rs", "the context's options and threads"),
+            ("shared.rs", "a socket that several threads use"),
         ],
     ),
     (

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "options/automatic.rs"]
+mod automatic;
 #[path = "options/connecting.rs"]
 mod connecting;
 #[path = "options/filters.rs"]

@@ -575,8 +575,12 @@ impl SessionBase {
         } else {
             self.introduce(peer.clone());
         }
+        self.notify(self.parent.options.coming());
         if let Link::Up(connection) = &mut self.link {
             connection.peer = Some(peer.clone());
+            if let Some(hello) = self.parent.options.hello() {
+                connection.push(hello);
+            }
             // After the pipe: whoever hears this may count on the socket's knowing its peer.
             let kind = EventKind::HandshakeSucceeded;
             let event = monitor::Event::new(kind, &connection.local, &connection.remote);
@@ -592,6 +596,14 @@ impl SessionBase {
             pipe.write_uncounted(Msg::peer(peer.clone()));
             pipe.flush();
             self.introduced = Some(peer);
+        }
+    }
+
+    /// Has the application read what tells of its peer, whether there is room or not.
+    fn notify(&mut self, notices: impl Iterator<Item = Msg>) {
+        if let Some(pipe) = &mut self.pipe {
+            notices.for_each(|notice| pipe.write_beyond(notice));
+            pipe.flush();
         }
     }
 
@@ -651,11 +663,12 @@ impl SessionBase {
                 Pop::Empty | Pop::Finished => self.mid_message = false,
             }
         }
-        let options = &self.parent.options;
-        if options.raw && options.stream_notify && was_ready {
-            let _ = pipe.write(Msg::new());
-            pipe.flush();
+        if was_ready {
+            let accepted = matches!(self.role, Role::Acceptor);
+            self.notify(self.parent.options.going(accepted));
         }
+        let options = &self.parent.options;
+        let Some(pipe) = &mut self.pipe else { return };
         if options.socket_type.subscribes() && matches!(self.role, Role::Dialer { .. }) {
             while matches!(pipe.read(), Pop::Item(_)) {}
             pipe.hiccup();

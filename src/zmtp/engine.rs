@@ -17,6 +17,7 @@ use crate::options::Options;
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::Version;
+use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
 use crate::zmtp::heartbeat::Heartbeat;
 
@@ -117,13 +118,18 @@ impl Engine for StreamEngine {
 
     fn push(&mut self, msg: Msg) {
         match &self.phase {
-            Phase::Traffic(traffic) => push(traffic.version, msg, &mut self.batch),
+            Phase::Traffic(traffic) => {
+                if let Some(group) = traffic.groups.frame_before(&msg) {
+                    push(traffic.version, group, &mut self.batch);
+                }
+                push(traffic.version, msg, &mut self.batch);
+            }
             Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no message was wanted"),
         }
     }
 
     fn wants_runs(&self) -> bool {
-        matches!(&self.phase, Phase::Traffic(traffic) if Framing::of(traffic.version) == Framing::V2)
+        matches!(&self.phase, Phase::Traffic(traffic) if traffic.has_runs)
     }
 
     fn push_run(&mut self, run: Run<'_>) {
@@ -178,6 +184,10 @@ impl Engine for StreamEngine {
 struct Traffic {
     version: Version,
     publishes: bool,
+    /// Messages go both ways in the form that pipes hold them in, with nothing before or around
+    /// them.
+    has_runs: bool,
+    groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
     decoder: Decoder,
@@ -191,9 +201,12 @@ impl Traffic {
             error: ProtocolError::MessageTooLarge,
         };
         let publishes = local.socket_type.publishes();
+        let groups = Groups::of(local.socket_type);
         Self {
             version,
             publishes,
+            has_runs: Framing::of(version) == Framing::V2 && !groups.are_sent_along(),
+            groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
             decoder: Decoder::new(Framing::of(version), limit),
             heartbeat: if version.has_commands() {
@@ -218,14 +231,19 @@ impl Traffic {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
             }
-            if let Some(run) = self.decoder.take_run(input, room) {
-                return Ok(Some(Event::Run(run)));
+            if self.has_runs {
+                if let Some(run) = self.decoder.take_run(input, room) {
+                    return Ok(Some(Event::Run(run)));
+                }
             }
             let Some(Frame { msg, is_command }) = self.decoder.decode(input)? else {
                 return Ok(None);
             };
             if !is_command || !self.version.has_commands() {
-                return Ok(Some(Event::Message(msg)));
+                match self.groups.handle_frame(msg)? {
+                    Some(msg) => return Ok(Some(Event::Message(msg))),
+                    None => continue,
+                }
             }
             if let Some(event) = self.on_command(&msg, now, out) {
                 return Ok(Some(event));
@@ -240,6 +258,12 @@ impl Traffic {
                 Some(subscription(Kind::Subscribe, topic))
             }
             Command::Cancel(topic) if self.publishes => Some(subscription(Kind::Cancel, topic)),
+            Command::Join(group) if self.groups.can_be_joined() => {
+                Some(subscription(Kind::Join, group))
+            }
+            Command::Leave(group) if self.groups.can_be_joined() => {
+                Some(subscription(Kind::Leave, group))
+            }
             Command::Ping { ttl, context } => {
                 self.heartbeat.limit_silence(ttl, now);
                 push_command(command::PONG, Msg::copied(context), out);
@@ -247,6 +271,8 @@ impl Traffic {
             }
             Command::Subscribe(_)
             | Command::Cancel(_)
+            | Command::Join(_)
+            | Command::Leave(_)
             | Command::Ready(_)
             | Command::Error(_)
             | Command::Other => None,
@@ -274,6 +300,10 @@ fn push(version: Version, msg: Msg, out: &mut Batch) {
         Kind::Subscribe => (0, &[1]),
         Kind::Cancel if by_command => (COMMAND, command::CANCEL),
         Kind::Cancel => (0, &[0]),
+        Kind::Join if version.has_commands() => (COMMAND, command::JOIN),
+        Kind::Leave if version.has_commands() => (COMMAND, command::LEAVE),
+        // An older peer has no way to hear it.
+        Kind::Join | Kind::Leave => return,
         Kind::Peer => return debug_assert!(false, "the peer's record stays here"),
     };
     out.push(Framing::of(version), flags, prefix, msg);

@@ -249,10 +249,10 @@ impl Decoder {
     }
 
     /// Takes whole messages of small frames from the front of `input`, at most `room` of them;
-    /// nothing while a frame is on its way, or in the old form.
+    /// nothing while a frame is on its way. Not for the old form.
     pub(crate) fn take_run(&self, input: &mut &[u8], room: u64) -> Option<Run> {
-        let between = matches!(&self.reading, Reading::Head(head) if head.len == 0);
-        if !between || self.framing == Framing::V1 {
+        debug_assert_eq!(self.framing, Framing::V2, "the old form has no runs");
+        if !matches!(&self.reading, Reading::Head(head) if head.len == 0) {
             return None;
         }
         let max = usize::try_from(self.limit.size).map_or(COPY_MAX, |max| max.min(COPY_MAX));

@@ -18,7 +18,7 @@ use crate::zmtp::greeting::{Greeting, MechanismName, Version};
 use crate::zmtp::{EngineSpec, StreamEngine};
 
 const NULL: MechanismName = *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-const TYPES: [SocketType; 11] = [
+const TYPES: [SocketType; 19] = [
     SocketType::PAIR,
     SocketType::PUB,
     SocketType::SUB,
@@ -30,6 +30,14 @@ const TYPES: [SocketType; 11] = [
     SocketType::PUSH,
     SocketType::XPUB,
     SocketType::XSUB,
+    SocketType::SERVER,
+    SocketType::CLIENT,
+    SocketType::RADIO,
+    SocketType::DISH,
+    SocketType::GATHER,
+    SocketType::SCATTER,
+    SocketType::PEER,
+    SocketType::CHANNEL,
 ];
 
 /// Sizes of messages around those at which something changes.

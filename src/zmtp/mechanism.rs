@@ -112,7 +112,9 @@ impl Null {
             }
             (Progress::Sending(_) | Progress::Ready(_), Command::Ready(_))
             | (_, Command::Subscribe(_) | Command::Cancel(_) | Command::Ping { .. })
-            | (_, Command::Other) => Err(ProtocolError::UnexpectedCommand),
+            | (_, Command::Join(_) | Command::Leave(_) | Command::Other) => {
+                Err(ProtocolError::UnexpectedCommand)
+            }
         }
     }
 

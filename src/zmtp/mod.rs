@@ -2,7 +2,7 @@
 //!
 //! The files, in the order in which they may use each other: `greeting` finds out what the peer
 //! speaks; `frame` cuts the stream into frames and back; `command` knows what is said in command
-//! frames; `mechanism` is the security handshake; `heartbeat` keeps the deadlines after it;
+//! frames; `mechanism` is the security handshake; `group` knows the messages of RADIO and DISH; `heartbeat` keeps the deadlines after it;
 //! `handshake` leads through all that comes before the first message; `engine` is the whole, and
 //! the only one that the rest of the crate sees. Everything here is sans-IO: no descriptor, no clock, no thread.
 
@@ -10,6 +10,7 @@ mod greeting;
 mod frame;
 mod command;
 mod mechanism;
+mod group;
 mod heartbeat;
 mod handshake;
 mod engine;

@@ -132,6 +132,9 @@ fn set_packets(socket: &Socket, end: SocketAddr, options: &Options) -> io::Resul
     if options.priority != 0 {
         system::set_priority(socket, options.priority)?;
     }
+    if options.busy_poll != 0 {
+        system::set_busy_poll(socket, options.busy_poll)?;
+    }
     Ok(())
 }
 

@@ -70,6 +70,21 @@ plain_options! {
     /// from 7 on it needs a privilege. Default 0. Linux only. Takes effect for endpoints bound or
     /// connected later.
     set_priority, get_priority: u32 = priority, priority;
+
+    /// Sets for how many microseconds the system polls the network device before a wait for tcp
+    /// packets sleeps (`ZMQ_BUSY_POLL`), at most `i32::MAX`; 0: as the system is configured. To
+    /// raise it needs a privilege. Default 0. Linux only. Takes effect for endpoints bound or
+    /// connected later.
+    set_busy_poll, get_busy_poll: u32 = busy_poll, busy_poll;
+
+    /// Sets how many hops a datagram to a multicast group may make (`ZMQ_MULTICAST_HOPS`), 1 to
+    /// 255; 1 stays in this network. Default 1. Takes effect for `udp://` endpoints connected
+    /// later.
+    set_multicast_hops, get_multicast_hops: u32 = multicast.hops, hops;
+
+    /// Sets whether datagrams to a multicast group are received on this host too
+    /// (`ZMQ_MULTICAST_LOOP`). Default true. Takes effect for `udp://` endpoints connected later.
+    set_multicast_loop, is_multicast_loop: bool = multicast.to_self;
 }
 
 fn buffer_size(size: Option<usize>) -> Result<Option<usize>> {
@@ -109,6 +124,22 @@ fn priority(priority: u32) -> Result<u32> {
         return Err(Error::InvalidArgument("a priority is at most 2147483647"));
     }
     Ok(priority)
+}
+
+fn busy_poll(micros: u32) -> Result<u32> {
+    if micros > INT_MAX {
+        return Err(Error::InvalidArgument(
+            "a device is polled for at most 2147483647 microseconds",
+        ));
+    }
+    Ok(micros)
+}
+
+fn hops(hops: u32) -> Result<u32> {
+    if !(1..=u32::from(u8::MAX)).contains(&hops) {
+        return Err(Error::InvalidArgument("a datagram makes 1 to 255 hops"));
+    }
+    Ok(hops)
 }
 
 impl Socket {
