@@ -471,7 +471,7 @@ fn bind_network(base: &mut SocketBase, text: &str, endpoint: &Endpoint) -> Resul
 }
 
 /// What a refusal means to the caller.
-fn error_of(refused: Refused) -> Error {
+pub(crate) fn error_of(refused: Refused) -> Error {
     match refused {
         Refused::WouldBlock | Refused::Yield => Error::Again,
         Refused::Fsm => Error::Fsm,
