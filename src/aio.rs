@@ -6,6 +6,7 @@
 
 mod sending;
 mod streams;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -32,10 +33,11 @@ const CALLS_PER_TURN: u8 = 128;
 enum Wait {
     ToRecv,
     ToSend,
+    ForPeers,
 }
 
 impl Wait {
-    const ALL: [Self; 2] = [Self::ToRecv, Self::ToSend];
+    const ALL: [Self; 3] = [Self::ToRecv, Self::ToSend, Self::ForPeers];
     const COUNT: usize = Self::ALL.len();
 }
 
@@ -389,6 +391,7 @@ fn may_wait(base: &SocketBase, wait: Wait) -> bool {
     let limit = match wait {
         Wait::ToRecv => base.options.recv_timeout,
         Wait::ToSend => base.options.send_timeout,
+        Wait::ForPeers => None,
     };
     limit.is_none_or(|limit| !limit.is_zero())
 }

@@ -10,6 +10,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -147,6 +148,33 @@ impl<const N: usize> Signal for TaskSignal<N> {
         for waker in &self.0 {
             waker.wake();
         }
+    }
+}
+
+/// Tells that something is over, by being dropped with it.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    over: Arc<AtomicBool>,
+    signal: Arc<dyn Signal>,
+}
+
+impl Notice {
+    /// A notice, and where it is put down before the signal is given.
+    pub(crate) fn new(signal: Arc<dyn Signal>) -> (Self, Arc<AtomicBool>) {
+        let over = Arc::<AtomicBool>::default();
+        let notice = Self {
+            over: over.clone(),
+            signal,
+        };
+        (notice, over)
+    }
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        // Release: partner of the Acquire load of whoever waits.
+        self.over.store(true, Ordering::Release);
+        self.signal.signal();
     }
 }
 

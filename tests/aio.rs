@@ -12,3 +12,5 @@ mod cancel;
 mod exchange;
 #[path = "aio/streams.rs"]
 mod streams;
+#[path = "aio/waiting.rs"]
+mod waiting;

@@ -561,6 +561,7 @@ impl SessionBase {
             self.bind_pipe(peer.clone(), cx);
         } else {
             self.introduce(peer.clone());
+            self.report(true);
         }
         if let Link::Up(connection) = &mut self.link {
             connection.peer = Some(peer.clone());
@@ -579,6 +580,12 @@ impl SessionBase {
             pipe.write_uncounted(Msg::peer(peer.clone()));
             pipe.flush();
             self.introduced = Some(peer);
+        }
+    }
+
+    fn report(&self, is_there: bool) {
+        if let Some(pipe) = &self.pipe {
+            pipe.report(is_there);
         }
     }
 
@@ -632,6 +639,9 @@ impl SessionBase {
     fn reset_pipe(&mut self, was_ready: bool) {
         let Some(pipe) = &mut self.pipe else { return };
         pipe.rollback();
+        if was_ready {
+            pipe.report(false);
+        }
         while self.mid_message {
             match pipe.read() {
                 Pop::Item(frame) => self.mid_message = frame.more(),
