@@ -121,6 +121,7 @@ mod shared;
 mod poll;
 mod timers;
 mod proxy;
+mod aio;
 
 // Above all: what the benches of the crate's insides need, not public API.
 #[cfg(feature = "bench-internals")]
@@ -132,6 +133,7 @@ pub mod bench_support;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use crate::aio::{AsyncSocket, Sending};
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result};

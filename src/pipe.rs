@@ -40,6 +40,10 @@ pub(crate) enum PipeEvent {
     /// The peer has lost its connection and what was on the way to it; say again what it must
     /// know.
     Hiccup,
+    /// Somebody is there to take what is written: a connection stands, or a name is bound.
+    Joined,
+    /// Nobody is there for now: the connection was lost.
+    Parted,
 }
 
 /// Where a pipe's events go: the owner's mailbox.
@@ -202,6 +206,8 @@ pub(crate) struct PipeEnd {
     attached: bool,
     asleep: bool,
     peer_gone: bool,
+    /// Whether somebody is there at the other end, as far as we were told.
+    joined: bool,
     /// Whole messages written, and the reader's count when last looked at.
     written: u64,
     credited: u64,
@@ -335,6 +341,7 @@ impl PipeEnd {
             attached: false,
             asleep: false,
             peer_gone: false,
+            joined: false,
             written: 0,
             credited: 0,
             mid_message: false,
@@ -394,6 +401,8 @@ impl PipeEnd {
                 // An owner that knows several pipes by one key hears of former ones too.
                 self.peer_gone = self.theirs().gone.load(Ordering::Acquire);
             }
+            PipeEvent::Joined => self.joined = true,
+            PipeEvent::Parted => self.joined = false,
             PipeEvent::Writable | PipeEvent::Hiccup => {}
         }
     }
@@ -406,6 +415,20 @@ impl PipeEnd {
     /// Who the peer is, as far as what was read or peeked at has told.
     pub(crate) fn peer(&self) -> Option<&StdArc<Metadata>> {
         self.peer.as_ref()
+    }
+
+    /// Whether what is written reaches somebody now.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.joined && !self.peer_gone
+    }
+
+    /// Tells the peer's owner that somebody is there on this side, or nobody for now.
+    pub(crate) fn report(&self, is_there: bool) {
+        self.theirs().post(if is_there {
+            PipeEvent::Joined
+        } else {
+            PipeEvent::Parted
+        });
     }
 
     // ── writing ──────────────────────────────────────────────────────────────────────────────

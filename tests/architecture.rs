@@ -69,6 +69,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("ctx.rs", "term takes a time limit"),
             ("socket.rs", "the API takes time limits"),
             ("shared.rs", "the API takes time limits"),
+            ("socket/waiting.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
             ("timers.rs", "timers are about the time"),
             ("fuzzing.rs", "where a run's virtual time begins"),

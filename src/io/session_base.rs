@@ -574,6 +574,7 @@ impl SessionBase {
             self.bind_pipe(peer.clone(), cx);
         } else {
             self.introduce(peer.clone());
+            self.report(true);
         }
         self.notify(self.parent.options.coming());
         if let Link::Up(connection) = &mut self.link {
@@ -604,6 +605,12 @@ impl SessionBase {
         if let Some(pipe) = &mut self.pipe {
             notices.for_each(|notice| pipe.write_beyond(notice));
             pipe.flush();
+        }
+    }
+
+    fn report(&self, is_there: bool) {
+        if let Some(pipe) = &self.pipe {
+            pipe.report(is_there);
         }
     }
 
@@ -657,6 +664,9 @@ impl SessionBase {
     fn reset_pipe(&mut self, was_ready: bool) {
         let Some(pipe) = &mut self.pipe else { return };
         pipe.rollback();
+        if was_ready {
+            pipe.report(false);
+        }
         while self.mid_message {
             match pipe.read() {
                 Pop::Item(frame) => self.mid_message = frame.more(),

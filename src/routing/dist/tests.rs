@@ -34,7 +34,8 @@ impl Rig {
             match event {
                 PipeEvent::Writable => self.dist.on_writable(key),
                 PipeEvent::PeerClosed => self.dist.remove(key),
-                PipeEvent::Readable | PipeEvent::Hiccup => {}
+                PipeEvent::Readable | PipeEvent::Hiccup | PipeEvent::Joined | PipeEvent::Parted => {
+                }
             }
         }
     }
