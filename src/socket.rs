@@ -198,7 +198,10 @@ impl Socket {
     /// [`Error::NotSupported`], [`Error::HostUnreachable`], [`Error::Term`] or
     /// [`Error::InvalidArgument`] for unknown flags.
     pub fn send(&self, message: impl Into<Msg>, flags: i32) -> std::result::Result<(), SendError> {
-        let mut msg = message.into();
+        self.send_msg(message.into(), flags)
+    }
+
+    fn send_msg(&self, mut msg: Msg, flags: i32) -> std::result::Result<(), SendError> {
         if let Err(error) = check_flags(flags, DONTWAIT | SNDMORE) {
             return Err(SendError {
                 error,
@@ -514,49 +517,78 @@ impl Patience {
     }
 }
 
-fn send_waiting(
+#[inline]
+fn send_waiting(base: &mut SocketBase, msg: Msg, flags: i32) -> std::result::Result<(), SendError> {
+    match try_send(base, msg) {
+        Ok(()) => Ok(()),
+        Err(refused) => send_again(base, refused, flags),
+    }
+}
+
+/// Why a send failed, and what is to become of it.
+type NotSent = (std::result::Result<Refused, Error>, Msg);
+
+#[inline]
+fn try_send(base: &mut SocketBase, msg: Msg) -> std::result::Result<(), NotSent> {
+    if let Err(error) = base.process() {
+        return Err((Err(error), msg));
+    }
+    base.send(msg).map_err(|(refused, msg)| (Ok(refused), msg))
+}
+
+/// Goes on with a send that was refused at first.
+#[cold]
+fn send_again(
     base: &mut SocketBase,
-    mut msg: Msg,
+    mut failed: NotSent,
     flags: i32,
 ) -> std::result::Result<(), SendError> {
     let mut patience = Patience::default();
     loop {
-        if let Err(error) = base.process() {
-            return Err(SendError {
-                error,
-                message: msg,
-            });
-        }
-        let refused = match base.send(msg) {
-            Ok(()) => return Ok(()),
-            Err((refused, back)) => {
-                msg = back;
-                refused
+        let (refused, message) = failed;
+        let error = match refused {
+            Ok(Refused::WouldBlock) => {
+                // What was sent before must be on its way, or waiting would be for ever.
+                base.flush();
+                if patience.wait(base, flags, base.options.send_timeout) {
+                    match try_send(base, message) {
+                        Ok(()) => return Ok(()),
+                        Err(again) => failed = again,
+                    }
+                    continue;
+                }
+                Error::Again
             }
+            Ok(refused) => error_of(refused),
+            Err(error) => error,
         };
-        if refused == Refused::WouldBlock {
-            // What was sent before must be on its way, or waiting would be for ever.
-            base.flush();
-            if patience.wait(base, flags, base.options.send_timeout) {
-                continue;
-            }
-        }
-        return Err(SendError {
-            error: error_of(refused),
-            message: msg,
-        });
+        return Err(SendError { error, message });
     }
 }
 
+#[inline]
 fn recv_waiting(base: &mut SocketBase, flags: i32) -> Result<Msg> {
+    base.process()?;
+    match base.recv() {
+        Ok(msg) => Ok(msg),
+        Err(refused) => recv_again(base, refused, flags),
+    }
+}
+
+/// Goes on with a receive that found nothing at first.
+#[cold]
+fn recv_again(base: &mut SocketBase, mut refused: Refused, flags: i32) -> Result<Msg> {
     let mut patience = Patience::default();
     loop {
+        match refused {
+            Refused::WouldBlock if patience.wait(base, flags, base.options.recv_timeout) => {}
+            Refused::Yield if patience.goes_on(flags, base.options.recv_timeout) => {}
+            refused => return Err(error_of(refused)),
+        }
         base.process()?;
         match base.recv() {
             Ok(msg) => return Ok(msg),
-            Err(Refused::WouldBlock) if patience.wait(base, flags, base.options.recv_timeout) => {}
-            Err(Refused::Yield) if patience.goes_on(flags, base.options.recv_timeout) => {}
-            Err(refused) => return Err(error_of(refused)),
+            Err(again) => refused = again,
         }
     }
 }

@@ -112,17 +112,23 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::Term`] once the context is being terminated.
+    #[inline]
     pub(crate) fn process(&mut self) -> Result<(), Error> {
         if self.mailbox.is_pending() {
-            let mailbox = self.mailbox.clone();
-            for command in mailbox.drain() {
-                self.on_command(command);
-            }
+            self.drain();
         }
         if self.stopped {
             Err(Error::Term)
         } else {
             Ok(())
+        }
+    }
+
+    #[cold]
+    fn drain(&mut self) {
+        let mailbox = self.mailbox.clone();
+        for command in mailbox.drain() {
+            self.on_command(command);
         }
     }
 
@@ -529,15 +535,18 @@ impl SocketBase {
     // ── messages ─────────────────────────────────────────────────────────────────────────────
 
     /// Sends a frame; not flushed.
+    #[inline]
     pub(crate) fn send(&mut self, msg: Msg) -> Result<(), (Refused, Msg)> {
         self.pattern.send(&mut self.pipes, msg)
     }
 
     /// Makes what was sent visible to its receivers.
+    #[inline]
     pub(crate) fn flush(&mut self) {
         self.pattern.flush(&mut self.pipes);
     }
 
+    #[inline]
     pub(crate) fn recv(&mut self) -> Result<Msg, Refused> {
         let frame = self.pattern.recv(&mut self.pipes)?;
         self.receives_more = frame.more();
