@@ -66,6 +66,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("ctx.rs", "term takes a time limit"),
             ("socket.rs", "the API takes time limits"),
             ("socket/waiting.rs", "the API takes time limits"),
+            ("sender.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
             ("timers.rs", "timers are about the time"),
             ("fuzzing.rs", "where a run's virtual time begins"),
@@ -96,6 +97,10 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("inproc.rs", "the names of a context"),
             ("census.rs", "the sockets of a context"),
             ("ctx.rs", "the context's options and threads"),
+            (
+                "sender.rs",
+                "a sender's end of its pipe, which may be shared",
+            ),
         ],
     ),
     (

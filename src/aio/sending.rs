@@ -10,7 +10,7 @@ use crate::aio::{AsyncSocket, Wait};
 use crate::error::Error;
 use crate::msg::{Msg, SendError};
 use crate::pattern::Refused;
-use crate::socket::Multipart;
+use crate::socket::{Multipart, join};
 use crate::socket_base::SocketBase;
 
 /// How many frames are sent before the runtime's other tasks get their turn.
@@ -29,15 +29,12 @@ pub struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    pub(super) fn new(socket: &'a mut AsyncSocket, mut frames: Multipart) -> Self {
-        join(&mut frames);
+    pub(super) fn new(socket: &'a mut AsyncSocket, frames: Multipart) -> Self {
         Self { socket, frames }
     }
 
     fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.frames.is_empty() {
-            return Poll::Ready(Err(no_frames()));
-        }
+        join(&mut self.frames, false)?;
         ready!(self.socket.poll_send_queued(cx))?;
         let frames = &mut self.frames;
         self.socket
@@ -63,18 +60,6 @@ impl Drop for Sending<'_> {
             self.socket.unsent = mem::take(&mut self.frames);
         }
     }
-}
-
-/// Makes frames one message.
-pub(super) fn join(frames: &mut Multipart) {
-    let last = frames.len().saturating_sub(1);
-    for (n, frame) in frames.iter_mut().enumerate() {
-        frame.set_more(n != last);
-    }
-}
-
-pub(super) fn no_frames() -> Error {
-    Error::InvalidArgument("a message has at least one frame")
 }
 
 /// Sends a message, all of it or nothing.
