@@ -140,7 +140,7 @@ pub use crate::options::{ReconnectStop, SocketType};
 pub use crate::poll::{POLLERR, POLLPRI, PollEvent, PollItem, Poller, poll};
 pub use crate::proxy::{ProxySideStatistics, ProxyStatistics, proxy, proxy_steerable};
 pub use crate::sender::{Feeding, Sender};
-pub use crate::socket::{DONTWAIT, Multipart, POLLIN, POLLOUT, SNDMORE, Socket};
+pub use crate::socket::{DONTWAIT, Message, Multipart, POLLIN, POLLOUT, SNDMORE, Socket};
 pub use crate::timers::{TimerId, Timers};
 
 #[cfg(doctest)]

@@ -4,7 +4,6 @@
 //! sender's end of that pipe, and only those meet at it who share one sender.
 
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +20,7 @@ use crate::msg::{Msg, SendError};
 use crate::pipe::{self, PipeEnd, PipeEvent, PipePeer, WriteError};
 use crate::signaler::Signaler;
 use crate::slab::{Key, Slab};
-use crate::socket::{DONTWAIT, Multipart, Socket, check_flags, join};
+use crate::socket::{DONTWAIT, Message, Multipart, Socket, check_flags};
 
 /// Sends through a PUSH, PUB, DEALER or PAIR from any thread and any task. Made by
 /// [`Socket::sender`] or [`Socket::into_sender`], and cloned.
@@ -136,11 +135,7 @@ impl Sender {
     /// The message comes back with [`Error::Again`] if it had to wait (longer), [`Error::Term`],
     /// [`Error::InvalidArgument`] for unknown flags; a message cannot be sent frame by frame.
     pub fn send(&self, message: impl Into<Msg>, flags: i32) -> std::result::Result<(), SendError> {
-        self.send_multipart([message], flags)
-            .map_err(|failed| SendError {
-                error: failed.error,
-                message: failed.message.into_iter().next().unwrap_or_default(),
-            })
+        Feeding::new(self, message.into()).wait(flags)
     }
 
     /// Sends a message of one frame if there is room at once.
@@ -164,12 +159,7 @@ impl Sender {
         I: IntoIterator,
         I::Item: Into<Msg>,
     {
-        let mut feeding = self.send_multipart_async(frames);
-        let outcome = check_flags(flags, DONTWAIT).and_then(|()| feeding.wait(flags));
-        outcome.map_err(|error| SendError {
-            error,
-            message: feeding.into_message(),
-        })
+        self.send_multipart_async(frames).wait(flags)
     }
 
     /// Sends a message of one frame, awaited on any runtime.
@@ -181,7 +171,7 @@ impl Sender {
     /// # Errors
     /// As for [`Sender::send`], but never [`Error::Again`] unless the socket's `sndtimeo` is zero.
     pub fn send_async(&self, message: impl Into<Msg>) -> Feeding<'_> {
-        self.send_multipart_async([message])
+        Feeding::new(self, message.into())
     }
 
     /// Sends a message of several frames, awaited on any runtime: all of them or none.
@@ -192,34 +182,31 @@ impl Sender {
     /// # Errors
     /// As for [`Sender::send_multipart`], but never [`Error::Again`] unless the socket's
     /// `sndtimeo` is zero.
-    pub fn send_multipart_async<I>(&self, frames: I) -> Feeding<'_>
+    pub fn send_multipart_async<I>(&self, frames: I) -> Feeding<'_, Multipart>
     where
         I: IntoIterator,
         I::Item: Into<Msg>,
     {
-        Feeding {
-            sender: self,
-            frames: frames.into_iter().map(Into::into).collect(),
-            place: None,
-        }
+        Feeding::new(self, frames.into_iter().map(Into::into).collect())
     }
 
-    /// Writes a message if there is room for it: true, and `frames` is empty then.
-    fn try_write(&self, frames: &mut Multipart) -> Result<bool> {
+    /// Writes a message if there is room for it: true, and leaves `None`.
+    fn try_write<M: Message>(&self, message: &mut Option<M>) -> Result<bool> {
         if self.room.is_over() {
             return Err(Error::Term);
         }
+        let Some(whole) = message.take() else {
+            return Ok(true);
+        };
         let mut end = self.end.lock();
         let end = end.get_or_insert_with(|| self.open());
-        let mut rest = mem::take(frames).into_iter();
-        while let Some(frame) = rest.next() {
-            // Only the first can be refused: where it fits, the others do.
-            let (frame, outcome) = match end.write(frame) {
-                Ok(()) => continue,
-                Err(WriteError::Full(frame)) => (frame, Ok(false)),
-                Err(WriteError::Closed(frame)) => (frame, Err(Error::Term)),
-            };
-            *frames = std::iter::once(frame).chain(rest).collect();
+        let written = whole.hand_over(|frame| match end.write(frame) {
+            Ok(()) => Ok(()),
+            Err(WriteError::Full(frame)) => Err((Ok(false), frame)),
+            Err(WriteError::Closed(frame)) => Err((Err(Error::Term), frame)),
+        });
+        if let Err((outcome, back)) = written {
+            *message = Some(back);
             return outcome;
         }
         end.flush();
@@ -291,38 +278,51 @@ impl PipePeer for Room {
     }
 }
 
-/// The future of [`Sender::send_async`] and [`Sender::send_multipart_async`].
+/// The future of [`Sender::send_async`] and [`Sender::send_multipart_async`]. Not to be polled again
+/// once it is ready.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Feeding<'a> {
+pub struct Feeding<'a, M: Message = Msg> {
     sender: &'a Sender,
-    /// Empty once the message is sent.
-    frames: Multipart,
+    /// `None` once the message is sent or was given back.
+    message: Option<M>,
     /// Where in the sender's room the task waits.
     place: Option<Key>,
 }
 
-impl Feeding<'_> {
-    /// Gives the message back: all of it if it is not sent, and nothing otherwise.
+impl<'a, M: Message> Feeding<'a, M> {
+    fn new(sender: &'a Sender, message: M) -> Self {
+        Self {
+            sender,
+            message: Some(message),
+            place: None,
+        }
+    }
+
+    /// Gives the message back; `None` if it is sent.
     #[must_use]
-    pub fn into_message(mut self) -> Multipart {
-        mem::take(&mut self.frames)
+    pub fn into_message(mut self) -> Option<M> {
+        self.message.take()
     }
 
     /// Sends the message, and waits for that as long as it may.
-    fn wait(&mut self, flags: i32) -> Result<()> {
-        join(&mut self.frames, false)?;
-        if self.sender.try_write(&mut self.frames)? {
+    fn wait(mut self, flags: i32) -> std::result::Result<(), SendError<M>> {
+        let outcome = check_flags(flags, DONTWAIT).and_then(|()| self.try_wait(flags));
+        self.give_back(outcome)
+    }
+
+    fn try_wait(&mut self, flags: i32) -> Result<()> {
+        if self.try_send()? {
             return Ok(());
         }
-        let timeout = self.sender.timeout.filter(|_| flags & DONTWAIT == 0);
+        let timeout = self.sender.timeout;
         if flags & DONTWAIT != 0 || timeout == Some(Duration::ZERO) {
             return Err(Error::Again);
         }
         let deadline = timeout.map(|limit| Instant::now() + limit);
         let signaler = Signaler::of_this_thread();
         let waker = Waker::from(signaler.clone());
-        while !self.try_or_register(&waker)? {
+        while !self.send_or_register(&waker)? {
             if !signaler.wait(deadline) {
                 return Err(Error::Again);
             }
@@ -330,41 +330,47 @@ impl Feeding<'_> {
         Ok(())
     }
 
+    /// Sends the message if there is room.
+    fn try_send(&mut self) -> Result<bool> {
+        if let Some(message) = &mut self.message {
+            message.join()?;
+        }
+        self.sender.try_write(&mut self.message)
+    }
+
     /// Sends the message, or has the task woken when there may be room: false then.
-    fn try_or_register(&mut self, waker: &Waker) -> Result<bool> {
-        if self.sender.try_write(&mut self.frames)? {
+    fn send_or_register(&mut self, waker: &Waker) -> Result<bool> {
+        if self.try_send()? {
             return Ok(true);
         }
         self.sender.room.register(&mut self.place, waker);
         // There may have been room just before the waker was there to be woken.
-        self.sender.try_write(&mut self.frames)
+        self.try_send()
     }
 
-    fn poll_frames(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        join(&mut self.frames, false)?;
-        if self.try_or_register(cx.waker())? {
-            Poll::Ready(Ok(()))
-        } else if self.sender.timeout == Some(Duration::ZERO) {
-            Poll::Ready(Err(Error::Again))
-        } else {
-            Poll::Pending
+    fn give_back(&mut self, outcome: Result<()>) -> std::result::Result<(), SendError<M>> {
+        match (outcome, self.message.take()) {
+            (Err(error), Some(message)) => Err(SendError { error, message }),
+            (Ok(()) | Err(_), _) => Ok(()),
         }
     }
 }
 
-impl Future for Feeding<'_> {
-    type Output = std::result::Result<(), SendError<Multipart>>;
+impl<M: Message> Future for Feeding<'_, M> {
+    type Output = std::result::Result<(), SendError<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let sent = std::task::ready!(self.poll_frames(cx));
-        Poll::Ready(sent.map_err(|error| SendError {
-            error,
-            message: mem::take(&mut self.frames),
-        }))
+        let outcome = match self.send_or_register(cx.waker()) {
+            Ok(true) => Ok(()),
+            Ok(false) if self.sender.timeout == Some(Duration::ZERO) => Err(Error::Again),
+            Ok(false) => return Poll::Pending,
+            Err(error) => Err(error),
+        };
+        Poll::Ready(self.give_back(outcome))
     }
 }
 
-impl Drop for Feeding<'_> {
+impl<M: Message> Drop for Feeding<'_, M> {
     fn drop(&mut self) {
         self.sender.room.forget(self.place);
     }

@@ -3,8 +3,12 @@
 //! The vocabulary is that of the `zmq` crate, so that a program ports by changing its import;
 //! times are [`Duration`]s.
 
+mod message;
 mod options;
 pub(crate) mod waiting;
+
+pub use self::message::Message;
+pub(crate) use self::message::join;
 
 use std::cell::{RefCell, RefMut};
 use std::time::{Duration, Instant};
@@ -439,20 +443,6 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.close(None);
     }
-}
-
-/// Makes frames one message, which may go on behind them.
-///
-/// # Errors
-/// [`Error::InvalidArgument`] if there are none.
-pub(crate) fn join(frames: &mut Multipart, more: bool) -> Result<()> {
-    let Some(last) = frames.len().checked_sub(1) else {
-        return Err(Error::InvalidArgument("a message has at least one frame"));
-    };
-    for (n, frame) in frames.iter_mut().enumerate() {
-        frame.set_more(n != last || more);
-    }
-    Ok(())
 }
 
 pub(crate) fn check_flags(flags: i32, known: i32) -> Result<()> {

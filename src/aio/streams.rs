@@ -42,6 +42,7 @@ impl Sink<Multipart> for AsyncSocket {
 
     fn start_send(mut self: Pin<&mut Self>, mut message: Multipart) -> Result<()> {
         join(&mut message, false)?;
+        let mut message = Some(message);
         let started = send_unflushed(&mut self.socket.base(), &mut message);
         match started {
             Ok(()) => Ok(()),
@@ -50,7 +51,7 @@ impl Sink<Multipart> for AsyncSocket {
                 Ok(())
             }
             Err(refused) => {
-                self.unsent = message;
+                self.unsent = message.unwrap_or_default();
                 Err(error_of(refused))
             }
         }
