@@ -111,13 +111,16 @@ mod census;
 mod io;
 
 // Layer 6: owners.
+mod feeds;
 mod socket_base;
 mod reaper;
+mod host;
 mod ctx;
 
 // Layer 7: the API.
 mod socket;
 mod shared;
+mod sender;
 mod poll;
 mod timers;
 mod proxy;
@@ -142,8 +145,9 @@ pub use crate::msg::{Metadata, Msg, SendError};
 pub use crate::options::{ReconnectStop, RouterNotify, SocketType};
 pub use crate::poll::{POLLERR, POLLPRI, PollEvent, PollItem, Poller, poll};
 pub use crate::proxy::{ProxySideStatistics, ProxyStatistics, proxy, proxy_steerable};
+pub use crate::sender::{Feeding, Sender};
 pub use crate::shared::{Listening, SharedSocket};
-pub use crate::socket::{DONTWAIT, Multipart, POLLIN, POLLOUT, SNDMORE, Socket};
+pub use crate::socket::{DONTWAIT, Message, Multipart, POLLIN, POLLOUT, SNDMORE, Socket};
 pub use crate::timers::{TimerId, Timers};
 
 #[cfg(doctest)]

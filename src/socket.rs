@@ -3,9 +3,13 @@
 //! The vocabulary is that of the `zmq` crate, so that a program ports by changing its import;
 //! times are [`Duration`]s.
 
+mod message;
 mod options;
 mod peers;
 pub(crate) mod waiting;
+
+pub use self::message::Message;
+pub(crate) use self::message::join;
 
 use std::cell::{RefCell, RefMut};
 use std::time::{Duration, Instant};
@@ -13,9 +17,11 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use crate::census::SocketId;
+use crate::command::IoCmd;
 use crate::ctx::Ctx;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::host::Hosted;
 use crate::io::transport::{self, Bound};
 use crate::monitor::{Event, EventKind, Monitor};
 use crate::msg::{Msg, SendError};
@@ -254,14 +260,8 @@ impl Socket {
         if let Err(error) = check_flags(flags, DONTWAIT | SNDMORE) {
             return refuse(error, frames);
         }
-        let Some(last) = frames.len().checked_sub(1) else {
-            return refuse(
-                Error::InvalidArgument("a message has at least one frame"),
-                frames,
-            );
-        };
-        for (n, frame) in frames.iter_mut().enumerate() {
-            frame.set_more(n != last || flags & SNDMORE != 0);
+        if let Err(error) = join(&mut frames, flags & SNDMORE != 0) {
+            return refuse(error, frames);
         }
         let mut base = self.base();
         let mut frames = frames.into_iter();
@@ -426,12 +426,19 @@ impl Socket {
 }
 
 impl Socket {
-    /// Hands the socket to the reaper, once. The notice is given when it is gone.
+    /// Hands the socket to the reaper, or while there are senders to an I/O thread; once. The
+    /// notice is given when it is gone.
     fn close(&mut self, notice: Option<Notice>) {
         if let Some(socket) = self.base.get_mut().take() {
-            let id = self.id;
+            let (id, host) = (self.id, socket.host());
             let dying = Dying { socket, id, notice };
-            self.reaper.reap(dying, Instant::now());
+            match host {
+                Some(host) => {
+                    let hosted = Hosted::new(dying, self.reaper.clone());
+                    host.post(IoCmd::Host(Box::new(hosted)));
+                }
+                None => self.reaper.reap(dying, Instant::now()),
+            }
         }
     }
 }
@@ -442,7 +449,7 @@ impl Drop for Socket {
     }
 }
 
-fn check_flags(flags: i32, known: i32) -> Result<()> {
+pub(crate) fn check_flags(flags: i32, known: i32) -> Result<()> {
     if flags & !known == 0 {
         Ok(())
     } else {

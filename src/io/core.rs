@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::command::{ChildId, IoCmd, IoHandle};
+use crate::command::{ChildId, Guest, IoCmd, IoHandle, Turn, TurnSignal};
 use crate::io::listener::Listener;
 use crate::io::poller::{self, Readiness};
-use crate::io::session_base::{IoContext, SessionBase, Turn};
+use crate::io::session_base::{IoContext, SessionBase};
 use crate::slab::{Key, Slab};
 
 /// What lives on an I/O thread.
@@ -20,6 +20,7 @@ use crate::slab::{Key, Slab};
 enum Resident {
     Listener(Listener),
     Session(Box<SessionBase>),
+    Guest(Box<dyn Guest>),
 }
 
 #[derive(Debug)]
@@ -95,6 +96,7 @@ impl IoCore {
             self.with_tenant(key, |resident, cx| match resident {
                 Resident::Listener(listener) => listener.turn(cx),
                 Resident::Session(session) => session.turn(cx),
+                Resident::Guest(guest) => guest.turn(cx.now),
             });
         }
         self.on_deadlines();
@@ -133,6 +135,7 @@ impl IoCore {
         self.with_tenant(key, |resident, cx| match resident {
             Resident::Listener(listener) => listener.turn(cx),
             Resident::Session(session) => session.on_readiness(readiness, cx),
+            Resident::Guest(guest) => guest.turn(cx.now),
         });
     }
 
@@ -146,6 +149,7 @@ impl IoCore {
                 self.with_tenant(key, |resident, cx| match resident {
                     Resident::Listener(listener) => listener.on_close(cx),
                     Resident::Session(session) => session.on_close(linger, cx),
+                    Resident::Guest(guest) => guest.turn(cx.now),
                 });
             }
             IoCmd::Launch(spec) => {
@@ -167,9 +171,21 @@ impl IoCore {
                     .settle_in(|me, cx| Resident::Listener(Listener::new(*spec, me, threads, cx)));
                 self.with_tenant(key, |resident, cx| match resident {
                     Resident::Listener(listener) => listener.turn(cx),
-                    Resident::Session(_) => Turn::Idle,
+                    Resident::Session(_) | Resident::Guest(_) => Turn::Idle,
                 });
             }
+            IoCmd::Host(guest) => {
+                let key = self.settle_in(|me, cx| {
+                    let mut guest = guest;
+                    guest.settle_in(Arc::new(TurnSignal {
+                        thread: cx.mailbox.clone(),
+                        guest: me.key,
+                    }));
+                    Resident::Guest(guest)
+                });
+                self.with_guest(key);
+            }
+            IoCmd::Turn(key) => self.with_guest(key),
             IoCmd::Stop => {
                 self.stopping = true;
                 // All sockets are gone. A session that was on its way from its listener when its
@@ -191,6 +207,7 @@ impl IoCore {
             self.with_tenant(key, |resident, cx| match resident {
                 Resident::Listener(listener) => listener.turn(cx),
                 Resident::Session(session) => session.on_deadline(cx),
+                Resident::Guest(guest) => guest.turn(cx.now),
             });
         }
     }
@@ -213,7 +230,14 @@ impl IoCore {
     ) {
         self.with_tenant(key, |resident, cx| match resident {
             Resident::Session(session) => act(session, cx),
-            Resident::Listener(_) => Turn::Idle,
+            Resident::Listener(_) | Resident::Guest(_) => Turn::Idle,
+        });
+    }
+
+    fn with_guest(&mut self, key: Key) {
+        self.with_tenant(key, |resident, cx| match resident {
+            Resident::Guest(guest) => guest.turn(cx.now),
+            Resident::Listener(_) | Resident::Session(_) => Turn::Idle,
         });
     }
 
@@ -227,6 +251,7 @@ impl IoCore {
             (_, Turn::Gone) => None,
             (Resident::Listener(listener), _) => listener.deadline(),
             (Resident::Session(session), _) => session.deadline(),
+            (Resident::Guest(guest), _) => guest.deadline(),
         };
         if wanted != tenant.filed {
             if let Some(old) = std::mem::replace(&mut tenant.filed, wanted) {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry};
 
-use crate::command::{ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd};
+use crate::command::{ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd, Turn};
 use crate::endpoint::{Endpoint, TcpAddress};
 use crate::engine::{Engine, Event, Run};
 use crate::io::connecter::Backoff;
@@ -52,17 +52,6 @@ pub(crate) struct IoContext {
     pub resolver: Resolver,
     pub input: Input,
     pub now: Instant,
-}
-
-/// How a turn of a resident ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Turn {
-    /// Nothing to do until something happens.
-    Idle,
-    /// There is more to do at once, but others come first.
-    Again,
-    /// It is over: remove it.
-    Gone,
 }
 
 /// A connection in whatever state it is.
