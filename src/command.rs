@@ -4,6 +4,7 @@
 //! references; when it comes too late its key misses, or its contents are dropped, and both end
 //! the matter.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -38,8 +39,10 @@ pub(crate) enum IoCmd {
     Launch(Box<SessionSpec>),
     /// Run a listener.
     Listen(Box<ListenSpec>),
+    /// Run a udp socket.
+    Datagrams(Box<DatagramSpec>),
     /// The addresses that a session asked for.
-    Resolved(Key, Box<std::io::Result<Vec<std::net::SocketAddr>>>),
+    Resolved(Key, Box<std::io::Result<Vec<SocketAddr>>>),
     /// The owner of this child wants it gone, at the latest when the linger is over (`None`:
     /// never).
     Close(Key, Option<Duration>),
@@ -96,6 +99,26 @@ pub(crate) struct ListenSpec {
     pub endpoint: String,
     /// Whatever must be cleaned up when the listener is gone: the ipc file.
     pub guard: Option<Box<dyn std::fmt::Debug + Send + Sync>>,
+}
+
+/// A udp socket to be run.
+#[derive(Debug)]
+pub(crate) struct DatagramSpec {
+    pub parent: Parent,
+    pub socket: Socket,
+    pub form: DatagramForm,
+    pub pipe: PipeEnd,
+}
+
+/// How messages are datagrams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DatagramForm {
+    /// RADIO: group and body, all to this address.
+    SendTo(SocketAddr),
+    /// DISH: group and body.
+    Receive,
+    /// DGRAM: the first frame of a message is the address that its body goes to or comes from.
+    Addressed,
 }
 
 /// What a child knows of the socket it belongs to.

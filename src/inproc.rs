@@ -26,9 +26,10 @@ struct Bound {
 #[derive(Debug)]
 struct Pending {
     end: PipeEnd,
-    /// The mailbox of the socket that connected.
+    /// The mailbox of the socket that connected, and the endpoint.
     owner: SocketMailbox,
-    /// When it is given up, once the owner is closed.
+    endpoint: EndpointId,
+    /// When it is given up, once the owner is closed or has disconnected.
     expires: Option<Instant>,
 }
 
@@ -76,7 +77,13 @@ impl Registry {
     }
 
     /// Hands the far end of a new pipe to whoever has bound the name, now or later.
-    pub(crate) fn connect(&self, name: &str, end: PipeEnd, owner: &SocketMailbox, now: Instant) {
+    pub(crate) fn connect(
+        &self,
+        name: &str,
+        end: PipeEnd,
+        (owner, from): (&SocketMailbox, EndpointId),
+        now: Instant,
+    ) {
         let mut names = self.0.lock();
         match names.bound.get(name) {
             Some(Bound { mailbox, endpoint }) => {
@@ -89,6 +96,7 @@ impl Registry {
                 let pending = Pending {
                     end,
                     owner: owner.clone(),
+                    endpoint: from,
                     expires: None,
                 };
                 names
@@ -110,6 +118,25 @@ impl Registry {
             .retain(|_, bound| bound.endpoint != endpoint || !Arc::ptr_eq(&bound.mailbox, mailbox));
     }
 
+    /// A socket has disconnected: what it wrote to a pipe that still waits for a bind can be had
+    /// until `expires` (`None`: as long as the context lives).
+    pub(crate) fn disconnect(
+        &self,
+        (owner, from): (&SocketMailbox, EndpointId),
+        now: Instant,
+        expires: Option<Instant>,
+    ) {
+        let mut names = self.0.lock();
+        for pending in names.pending.values_mut().flatten() {
+            if pending.endpoint == from && Arc::ptr_eq(&pending.owner, owner) {
+                pending.expires = expires;
+            }
+        }
+        let expired = names.purge(now);
+        drop(names);
+        drop(expired);
+    }
+
     /// A socket is closed: frees its names. What it wrote to pipes that still wait for a bind can
     /// be had until `expires` (`None`: as long as the context lives).
     pub(crate) fn forget(&self, mailbox: &SocketMailbox, now: Instant, expires: Option<Instant>) {
@@ -118,7 +145,7 @@ impl Registry {
             .bound
             .retain(|_, bound| !Arc::ptr_eq(&bound.mailbox, mailbox));
         for pending in names.pending.values_mut().flatten() {
-            if Arc::ptr_eq(&pending.owner, mailbox) {
+            if pending.expires.is_none() && Arc::ptr_eq(&pending.owner, mailbox) {
                 pending.expires = expires;
             }
         }
@@ -149,5 +176,51 @@ impl Names {
         }
         self.pending.retain(|_, waiting| !waiting.is_empty());
         expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ctx::Ctx;
+    use crate::options::SocketType;
+    use std::time::Duration;
+
+    fn waiting(ctx: &Ctx) -> usize {
+        ctx.registry().0.lock().pending.values().flatten().count()
+    }
+
+    #[test]
+    fn who_disconnects_before_a_bind_leaves_only_what_it_said() {
+        let ctx = Ctx::new();
+        let push = ctx.socket(SocketType::PUSH).unwrap();
+        let connect = || {
+            for _ in 0..10 {
+                push.connect("inproc://later").unwrap();
+            }
+        };
+        let disconnect = || {
+            for _ in 0..10 {
+                push.disconnect("inproc://later").unwrap();
+            }
+        };
+        connect();
+        assert_eq!(waiting(&ctx), 10);
+        disconnect();
+        assert_eq!(waiting(&ctx), 0);
+
+        connect();
+        push.send("words", 0).unwrap();
+        disconnect();
+        assert_eq!(waiting(&ctx), 1);
+        let pull = ctx.socket(SocketType::PULL).unwrap();
+        pull.bind("inproc://later").unwrap();
+        assert_eq!(pull.recv_string(0).unwrap(), "words");
+        pull.unbind("inproc://later").unwrap();
+
+        push.set_linger(Some(Duration::ZERO)).unwrap();
+        connect();
+        push.send("dropped", 0).unwrap();
+        disconnect();
+        assert_eq!(waiting(&ctx), 0);
     }
 }

@@ -95,6 +95,7 @@ mod pipe;
 // Layer 2: the wire.
 mod engine;
 mod raw;
+mod datagram;
 mod zmtp;
 
 // Layer 3: routing and patterns.

@@ -54,7 +54,9 @@ pub enum SocketType {
     GATHER,
     /// Sends to its GATHER peers in turn.
     SCATTER,
-    /// Datagrams over udp, each with the address it goes to or comes from.
+    /// Datagrams over udp. A message is two frames: the address it goes to or comes from, as
+    /// `127.0.0.1:5555`, and the datagram. One to what is no address, or that the system does not
+    /// take, is dropped.
     DGRAM,
     /// Talks to many PEERs, each known by a routing id: SERVER and CLIENT in one.
     PEER,

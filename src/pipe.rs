@@ -374,6 +374,11 @@ impl PipeEnd {
         }
     }
 
+    /// Whether a whole message was ever written.
+    pub(crate) fn was_written_to(&self) -> bool {
+        self.written > 0
+    }
+
     /// Makes all complete messages readable, and wakes the reader if it sleeps.
     pub(crate) fn flush(&mut self) {
         if self.outbound.writer().flush() {

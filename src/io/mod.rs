@@ -8,5 +8,6 @@ pub(crate) mod connecter;
 pub(crate) mod connection;
 pub(crate) mod session_base;
 pub(crate) mod listener;
+pub(crate) mod datagrams;
 pub(crate) mod core;
 pub(crate) mod thread;

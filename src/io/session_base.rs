@@ -397,7 +397,7 @@ impl SessionBase {
                 }
             }
             Endpoint::Ipc(address) => self.connect(Target::Ipc(address.clone()), cx),
-            Endpoint::Inproc(_) => {}
+            Endpoint::Inproc(_) | Endpoint::Udp(_) => {}
         }
     }
 
