@@ -9,17 +9,22 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::error::ProtocolError;
+use crate::error::{ProtocolError, ZapError};
 use crate::msg::{Metadata, Msg};
+use crate::zap::{AuthRequest, Verdict};
 
 /// What came out of the peer's bytes.
 #[derive(Debug)]
 pub(crate) enum Event {
+    /// Whether this peer may come in must be found out, and told by [`Engine::handle_verdict`].
+    /// Until then the engine takes no input.
+    Authenticate(Box<AuthRequest>),
     /// The handshake is done; this is the peer. Comes once, before any message.
     Ready(Arc<Metadata>),
     /// A frame of a message, or a subscription.
     Message(Msg),
-    /// The connection must be closed. Comes once; the engine takes and gives nothing after it.
+    /// The connection must be closed. Comes once; the engine takes nothing after it, and gives at
+    /// most a last word of refusal.
     Failed(Failure),
 }
 
@@ -28,18 +33,31 @@ pub(crate) enum Event {
 pub(crate) enum Failure {
     /// The peer broke the protocol, or refused us.
     Protocol(ProtocolError),
+    /// The peer was refused, with this ZAP status. What is to be transmitted tells it so.
+    Denied(u16),
+    /// Nothing came of asking whether the peer may come in.
+    Zap(ZapError),
     /// The handshake took longer than the handshake interval.
     HandshakeTimeout,
     /// Nothing was heard of the peer for as long as the heartbeat allows.
     HeartbeatTimeout,
 }
 
+impl From<ProtocolError> for Failure {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
 /// One connection's protocol.
 pub(crate) trait Engine: fmt::Debug + Send {
     /// Takes bytes from the front of `input` until an event is complete, and returns that event;
-    /// `None` means that all of `input` was taken and more is needed. To be called until then;
-    /// who stops earlier keeps the rest of `input` for the next call.
+    /// `None` means that all of `input` was taken and more is needed, or that a verdict is. To be
+    /// called until then; who stops earlier keeps the rest of `input` for the next call.
     fn handle_input(&mut self, input: &mut &[u8], now: Instant) -> Option<Event>;
+
+    /// What came of [`Event::Authenticate`]; returns what comes of that.
+    fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event>;
 
     /// Where the next bytes may be read to directly, while a large body is on its way. All input
     /// must have been handled before. The space grows with what has arrived, not with what the

@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use crate::command::{EndpointId, SocketCmd};
+use crate::command::{Answer, Doorkeeper, EndpointId, SocketCmd};
 use crate::error::Error;
 use crate::mailbox::Mailbox;
-use crate::pipe::PipeEnd;
+use crate::pipe::{self, PipeEnd};
+use crate::zap::{self, AuthRequest, Verdict};
 
 type SocketMailbox = Arc<Mailbox<SocketCmd>>;
 
@@ -158,6 +159,20 @@ impl Registry {
     pub(crate) fn clear(&self) {
         let names = std::mem::take(&mut *self.0.lock());
         drop(names);
+    }
+}
+
+impl Doorkeeper for Registry {
+    fn ask(&self, _request: &AuthRequest) -> Answer {
+        let names = self.0.lock();
+        let Some(Bound { mailbox, endpoint }) = names.bound.get(zap::HANDLER) else {
+            return Answer::Verdict(Verdict::NobodyThere);
+        };
+        let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
+        drop(names);
+        let (ours, theirs) = pipe::pair(false);
+        mailbox.post(SocketCmd::Bind(Box::new(theirs), endpoint));
+        Answer::Handler(Box::new(ours))
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::msg::Msg;
+use crate::security::SecurityOptions;
 
 /// The messaging pattern of a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -427,6 +428,7 @@ pub(crate) struct Options {
     pub automatic: Automatic,
     pub router_notify: RouterNotify,
     pub multicast: Multicast,
+    pub security: SecurityOptions,
 }
 
 impl Options {
@@ -482,6 +484,7 @@ impl Options {
                 hops: 1,
                 to_self: true,
             },
+            security: SecurityOptions::default(),
         }
     }
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use crate::engine::{Engine, Event, Failure};
 use crate::msg::{Metadata, Msg};
 use crate::options::Options;
+use crate::zap::Verdict;
 
 /// The largest message that is made of what arrived at once.
 const CHUNK_MAX: usize = 64 * 1024;
@@ -100,6 +101,11 @@ impl Engine for RawEngine {
         }
     }
 
+    fn handle_verdict(&mut self, _verdict: Verdict, _now: Instant) -> Option<Event> {
+        debug_assert!(false, "nobody was asked");
+        None
+    }
+
     fn body_space(&mut self) -> Option<&mut [u8]> {
         None
     }
@@ -179,7 +185,7 @@ mod tests {
         std::iter::from_fn(|| engine.handle_input(&mut input, Instant::now()))
             .filter_map(|event| match event {
                 Event::Message(msg) => Some(msg),
-                Event::Ready(_) => None,
+                Event::Ready(_) | Event::Authenticate(_) => None,
                 Event::Failed(failure) => panic!("{failure:?}"),
             })
             .collect()

@@ -504,6 +504,7 @@ impl SocketBase {
             endpoint,
             options: Arc::new(options),
             events: self.events.clone(),
+            doorkeeper: self.around.registry.clone(),
         }
     }
 

@@ -194,6 +194,7 @@ impl IoCore {
             IoCmd::Pipe(key, event) => {
                 self.with_tenant(key, |resident, cx| resident.on_pipe(event, cx));
             }
+            IoCmd::Zap(key, event) => self.with_session(key, |s, cx| s.on_zap(event, cx)),
             IoCmd::Resolved(key, found) => {
                 self.with_session(key, |session, cx| session.on_resolved(*found, cx));
             }

@@ -6,6 +6,7 @@ pub(crate) mod resolver;
 pub(crate) mod transport;
 pub(crate) mod connecter;
 pub(crate) mod connection;
+pub(crate) mod zap;
 pub(crate) mod session_base;
 pub(crate) mod listener;
 pub(crate) mod datagrams;

@@ -14,14 +14,16 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry};
 
-use crate::command::{ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd};
+use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd};
 use crate::endpoint::{Endpoint, TcpAddress};
 use crate::engine::{Engine, Event};
+use crate::error::ProtocolError;
 use crate::io::connecter::Backoff;
 use crate::io::connection::{Connection, Input};
 use crate::io::poller::{self, Readiness};
 use crate::io::resolver::{self, Resolver};
 use crate::io::transport::{self, Stream, Target};
+use crate::io::zap::Inquiry;
 use crate::mailbox::Mailbox;
 use crate::monitor::{self, EventKind, Reason};
 use crate::msg::{Metadata, Msg};
@@ -29,6 +31,7 @@ use crate::options::Options;
 use crate::pipe::{self, PipeEnd, PipeEvent};
 use crate::raw::RawEngine;
 use crate::ypipe::Pop;
+use crate::zap::{AuthRequest, Verdict};
 use crate::zmtp::{EngineSpec, StreamEngine};
 
 /// How often a session reads or writes before others get their turn.
@@ -101,6 +104,8 @@ pub(crate) struct SessionBase {
     role: Role,
     link: Link,
     pipe: Option<PipeEnd>,
+    /// A ZAP handler that was asked about the peer.
+    inquiry: Option<Inquiry>,
     /// Who the reader of the pipe was told that the peer is.
     introduced: Option<Arc<Metadata>>,
     /// The last frame taken from the pipe has others behind it.
@@ -152,6 +157,7 @@ impl SessionBase {
             role,
             link: Link::Gone,
             pipe,
+            inquiry: None,
             introduced: None,
             mid_message: false,
             closing: None,
@@ -303,23 +309,30 @@ impl SessionBase {
             return Ok(Turn::Idle);
         };
         connection.resume(&mut cx.input, cx.now);
+        self.hear_verdict(cx)?;
         let mut reads = READS_PER_TURN;
         loop {
             let room = self
                 .pipe
                 .as_mut()
                 .is_none_or(|pipe| pipe.is_peer_gone() || pipe.can_write());
+            let asking = self.inquiry.is_some();
             let Link::Up(connection) = &mut self.link else {
                 break;
             };
             // A handshake needs no room, and sending must not wait for who does not receive.
-            if !room && connection.peer.is_some() {
+            if asking || (!room && connection.peer.is_some()) {
                 connection.pause(&mut cx.input, cx.now);
                 break;
             }
             match connection.next_event(&mut cx.input, &mut reads, cx.now) {
                 Ok(Some(Event::Message(msg))) => self.deliver(msg),
                 Ok(Some(Event::Ready(peer))) => self.on_ready(peer, cx),
+                Ok(Some(Event::Authenticate(request))) => {
+                    if let Err(reason) = self.inquire(&request, cx) {
+                        return self.after_flush(Err(reason));
+                    }
+                }
                 Ok(Some(Event::Failed(failure))) => return self.after_flush(Err(failure.into())),
                 Ok(None) => break,
                 Err(reason) => return self.after_flush(Err(reason)),
@@ -545,6 +558,50 @@ impl SessionBase {
         self.link = Link::Up(Box::new(Connection::new(stream, engine, local, remote)));
     }
 
+    // ── letting the peer in ──────────────────────────────────────────────────────────────────
+
+    /// Asks whether the peer may come in. Nothing is read from it until that is known.
+    fn inquire(&mut self, request: &AuthRequest, cx: &mut IoContext) -> Result<(), Reason> {
+        match self.parent.doorkeeper.ask(request) {
+            Answer::Verdict(verdict) => self.on_verdict(verdict, cx),
+            Answer::Handler(pipe) => {
+                let me = (cx.mailbox.clone(), self.me.key);
+                self.inquiry = Some(Inquiry::begin(*pipe, request, me));
+                // Only a reader that has found nothing is told of something.
+                self.hear_verdict(cx)
+            }
+        }
+    }
+
+    pub(crate) fn on_zap(&mut self, event: PipeEvent, cx: &mut IoContext) -> Turn {
+        if let Some(inquiry) = &mut self.inquiry {
+            inquiry.on_event(event);
+        }
+        self.turn(cx)
+    }
+
+    /// Takes up what a handler has answered, if it has.
+    fn hear_verdict(&mut self, cx: &mut IoContext) -> Result<(), Reason> {
+        let verdict = self.inquiry.as_mut().and_then(Inquiry::poll_verdict);
+        let Some(verdict) = verdict else {
+            return Ok(());
+        };
+        self.inquiry = None;
+        self.on_verdict(verdict, cx)
+    }
+
+    fn on_verdict(&mut self, verdict: Verdict, cx: &mut IoContext) -> Result<(), Reason> {
+        let Link::Up(connection) = &mut self.link else {
+            return Ok(());
+        };
+        match connection.handle_verdict(verdict, cx.now) {
+            Some(Event::Ready(peer)) => self.on_ready(peer, cx),
+            Some(Event::Failed(failure)) => return Err(failure.into()),
+            Some(Event::Authenticate(_) | Event::Message(_)) | None => {}
+        }
+        Ok(())
+    }
+
     fn register(&self, stream: &mut Stream, cx: &IoContext) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         cx.registry
@@ -613,6 +670,7 @@ impl SessionBase {
         let Link::Up(connection) = std::mem::replace(&mut self.link, Link::Gone) else {
             return;
         };
+        self.inquiry = None;
         let ready = connection.peer.is_some();
         let (local, remote, fd) = (&connection.local, &connection.remote, connection.fd());
         if !ready {
@@ -628,7 +686,12 @@ impl SessionBase {
             reason: reason.clone(),
         };
         self.emit(kind, local, remote, connection.peer.clone());
-        drop(connection);
+        let incompatible = Reason::Protocol(ProtocolError::IncompatibleSocketType);
+        if matches!(reason, Reason::Denied(_)) || reason == incompatible {
+            self.link = last_word(*connection, cx.now);
+        } else {
+            drop(connection);
+        }
         let stop = &self.parent.options.reconnect;
         let broken = matches!(reason, Reason::Protocol(_)) && stop.stop_on_protocol_error;
         match self.role {
@@ -766,6 +829,21 @@ pub(crate) enum Start {
         local: String,
         peer: String,
     },
+}
+
+/// Lets a peer that was refused read why, unless it does not take even that.
+fn last_word(mut connection: Connection, now: Instant) -> Link {
+    if !connection.transmit() {
+        return Link::Gone;
+    }
+    let stream = connection.into_stream();
+    match stream.shutdown_write() {
+        Ok(()) => Link::Farewell {
+            stream,
+            deadline: now + FAREWELL,
+        },
+        Err(_) => Link::Gone,
+    }
 }
 
 /// Takes messages from the pipe until it is empty (true) or the batch is full.

@@ -43,6 +43,7 @@ fn silent_session(mailbox: &Arc<Mailbox<SocketCmd>>) -> (IoCmd, std::os::unix::n
             endpoint: EndpointId(1),
             options: Arc::new(options),
             events: EventSink::default(),
+            doorkeeper: Arc::new(crate::command::Nobody),
         },
         link: LinkSpec::Accepted {
             socket: ours.into(),
@@ -85,6 +86,7 @@ fn who_goes_on_is_in_the_next_round_once_however_often_it_was_run() {
             endpoint: EndpointId(1),
             options: Arc::new(Options::new(SocketType::DISH)),
             events: EventSink::default(),
+            doorkeeper: Arc::new(crate::command::Nobody),
         },
         socket: udp.into(),
         form: DatagramForm::Receive,
