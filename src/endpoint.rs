@@ -173,7 +173,7 @@ impl UdpAddress {
 
 impl HostPort {
     /// What can be connected to.
-    fn parse_target(text: &str) -> Parsed<Self> {
+    pub(crate) fn parse_target(text: &str) -> Parsed<Self> {
         let target = Self::parse(text)?;
         if target.host == Host::Any {
             return Err("the host to connect to must be named");

@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     Denied(u16),
     /// Nothing came of asking whether the peer may come in.
     Zap(ZapError),
+    /// The SOCKS proxy did not connect us; its reply.
+    Proxy(u8),
     /// The handshake took longer than the handshake interval.
     HandshakeTimeout,
     /// Nothing was heard of the peer for as long as the heartbeat allows.

@@ -100,6 +100,7 @@ mod pipe;
 mod engine;
 mod raw;
 mod datagram;
+mod socks;
 mod zmtp;
 
 // Layer 3: routing and patterns.

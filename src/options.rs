@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::endpoint::HostPort;
 use crate::msg::Msg;
 use crate::security::SecurityOptions;
 
@@ -287,6 +288,17 @@ pub(crate) struct Tcp {
     pub bind_to_device: Option<String>,
     /// Accepted connections must come from one of these, unless there are none.
     pub accept_filters: Vec<Subnet>,
+    pub socks: Socks,
+}
+
+/// The SOCKS5 proxy that connections are made through.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Socks {
+    /// Where it is, and the same as the application wrote it.
+    pub proxy: Option<(HostPort, String)>,
+    /// Who we are to it; nobody, if the name is empty.
+    pub username: String,
+    pub password: String,
 }
 
 /// What the application set on its socket's pattern, for those who ask. The pattern has its own

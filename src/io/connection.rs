@@ -305,6 +305,7 @@ impl From<Failure> for Reason {
             Failure::Protocol(error) => Self::Protocol(error),
             Failure::Denied(status) => Self::Denied(status),
             Failure::Zap(error) => Self::Zap(error),
+            Failure::Proxy(reply) => Self::Proxy(reply),
             Failure::HandshakeTimeout => Self::HandshakeTimeout,
             Failure::HeartbeatTimeout => Self::HeartbeatTimeout,
         }

@@ -27,9 +27,10 @@ use crate::io::zap::Inquiry;
 use crate::mailbox::Mailbox;
 use crate::monitor::{self, EventKind, Reason};
 use crate::msg::{Metadata, Msg};
-use crate::options::Options;
+use crate::options::{self, Options};
 use crate::pipe::{self, PipeEnd, PipeEvent};
 use crate::raw::RawEngine;
+use crate::socks::{Login, Socks};
 use crate::ypipe::Pop;
 use crate::zap::{AuthRequest, Verdict};
 use crate::zmtp::{EngineSpec, StreamEngine};
@@ -394,7 +395,8 @@ impl SessionBase {
         };
         match endpoint {
             Endpoint::Tcp(address) => {
-                let target = address.target.clone();
+                let proxy = self.parent.options.tcp.socks.proxy.as_ref();
+                let target = proxy.map_or(&address.target, |(proxy, _)| proxy).clone();
                 let ipv6 = self.parent.options.tcp.ipv6;
                 match resolver::immediate(&target, ipv6) {
                     Some(found) => self.on_addresses(found, cx),
@@ -554,7 +556,15 @@ impl SessionBase {
                 return self.retry(Reason::of(&error), cx);
             }
         }
-        let engine = engine(&self.parent.options, stream.peer_address(), cx.now);
+        let options = &self.parent.options;
+        let mut engine = engine(options, stream.peer_address(), cx.now);
+        if let Role::Dialer {
+            endpoint: Endpoint::Tcp(address),
+            ..
+        } = &self.role
+        {
+            engine = through_proxy(&options.tcp.socks, address, engine);
+        }
         self.link = Link::Up(Box::new(Connection::new(stream, engine, local, remote)));
     }
 
@@ -869,6 +879,22 @@ fn engine(options: &Options, peer_address: Option<String>, now: Instant) -> Box<
         peer_address,
         now,
     }))
+}
+
+/// The engine behind the proxy, if there is one.
+fn through_proxy(
+    options: &options::Socks,
+    address: &TcpAddress,
+    engine: Box<dyn Engine>,
+) -> Box<dyn Engine> {
+    if options.proxy.is_none() {
+        return engine;
+    }
+    let login = (!options.username.is_empty()).then(|| Login {
+        username: options.username.clone(),
+        password: options.password.clone(),
+    });
+    Box::new(Socks::new(address.target.clone(), login, engine))
 }
 
 fn source_of(tcp: &TcpAddress, address: SocketAddr) -> io::Result<Option<SocketAddr>> {
