@@ -79,6 +79,10 @@ mod slab;
 mod error;
 mod msg;
 mod record;
+mod z85;
+mod keys;
+mod security;
+mod zap;
 mod endpoint;
 mod options;
 mod monitor;
@@ -96,6 +100,8 @@ mod pipe;
 // Layer 2: the wire.
 mod engine;
 mod raw;
+mod datagram;
+mod socks;
 mod zmtp;
 
 // Layer 3: routing and patterns.
@@ -139,16 +145,20 @@ pub mod fuzzing;
 pub use crate::aio::{AsyncSocket, Sending};
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
-pub use crate::error::{Error, ProtocolError, Result};
+pub use crate::error::{Error, ProtocolError, Result, ZapError};
+pub use crate::keys::{CurveKeyPair, PublicKey, SecretKey};
 pub use crate::monitor::{Event, EventKind, Monitor, Reason};
 pub use crate::msg::{Metadata, Msg, SendError};
 pub use crate::options::{ReconnectStop, RouterNotify, SocketType};
 pub use crate::poll::{POLLERR, POLLPRI, PollEvent, PollItem, Poller, poll};
 pub use crate::proxy::{ProxySideStatistics, ProxyStatistics, proxy, proxy_steerable};
+pub use crate::security::{Curve, Mechanism, Plain, Security};
 pub use crate::sender::{Feeding, Sender};
 pub use crate::shared::{Listening, SharedSocket};
 pub use crate::socket::{DONTWAIT, Message, Multipart, POLLIN, POLLOUT, SNDMORE, Socket};
 pub use crate::timers::{TimerId, Timers};
+pub use crate::z85::{z85_decode, z85_encode};
+pub use crate::zap::{AuthRequest, Credentials};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

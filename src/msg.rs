@@ -554,6 +554,8 @@ impl Metadata {
     pub(crate) const IDENTITY: &'static str = "Identity";
     /// The property `Peer-Address`: the address that the connection comes from.
     pub(crate) const PEER_ADDRESS: &'static str = "Peer-Address";
+    /// The property `User-Id`: whom the ZAP handler or the authenticator took the peer for.
+    pub(crate) const USER_ID: &'static str = "User-Id";
 
     pub(crate) fn new() -> Self {
         Self::default()

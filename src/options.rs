@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::endpoint::HostPort;
 use crate::msg::Msg;
+use crate::security::SecurityOptions;
 
 /// The messaging pattern of a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -54,7 +56,9 @@ pub enum SocketType {
     GATHER,
     /// Sends to its GATHER peers in turn.
     SCATTER,
-    /// Datagrams over udp, each with the address it goes to or comes from.
+    /// Datagrams over udp. A message is two frames: the address it goes to or comes from, as
+    /// `127.0.0.1:5555`, and the datagram. One to what is no address, or that the system does not
+    /// take, is dropped.
     DGRAM,
     /// Talks to many PEERs, each known by a routing id: SERVER and CLIENT in one.
     PEER,
@@ -284,6 +288,17 @@ pub(crate) struct Tcp {
     pub bind_to_device: Option<String>,
     /// Accepted connections must come from one of these, unless there are none.
     pub accept_filters: Vec<Subnet>,
+    pub socks: Socks,
+}
+
+/// The SOCKS5 proxy that connections are made through.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Socks {
+    /// Where it is, and the same as the application wrote it.
+    pub proxy: Option<(HostPort, String)>,
+    /// Who we are to it; nobody, if the name is empty.
+    pub username: String,
+    pub password: String,
 }
 
 /// What the application set on its socket's pattern, for those who ask. The pattern has its own
@@ -425,6 +440,7 @@ pub(crate) struct Options {
     pub automatic: Automatic,
     pub router_notify: RouterNotify,
     pub multicast: Multicast,
+    pub security: SecurityOptions,
 }
 
 impl Options {
@@ -480,6 +496,7 @@ impl Options {
                 hops: 1,
                 to_self: true,
             },
+            security: SecurityOptions::default(),
         }
     }
 

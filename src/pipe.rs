@@ -512,6 +512,11 @@ impl PipeEnd {
         }
     }
 
+    /// Whether a whole message was ever written.
+    pub(crate) fn was_written_to(&self) -> bool {
+        self.written > 0
+    }
+
     /// Makes all complete messages readable, and wakes the reader if it sleeps.
     #[inline]
     pub(crate) fn flush(&mut self) {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use crate::engine::{Engine, Event, Failure, Run};
 use crate::msg::{Metadata, Msg};
 use crate::options::Options;
+use crate::zap::Verdict;
 
 /// The largest message that is made of what arrived at once.
 const CHUNK_MAX: usize = 64 * 1024;
@@ -98,6 +99,11 @@ impl Engine for RawEngine {
                 Some(Event::Message(Msg::copied(chunk)))
             }
         }
+    }
+
+    fn handle_verdict(&mut self, _verdict: Verdict, _now: Instant) -> Option<Event> {
+        debug_assert!(false, "nobody was asked");
+        None
     }
 
     fn body_space(&mut self) -> Option<&mut [u8]> {
@@ -188,7 +194,7 @@ mod tests {
         std::iter::from_fn(|| engine.handle_input(&mut input, 1, Instant::now()))
             .filter_map(|event| match event {
                 Event::Message(msg) => Some(msg),
-                Event::Ready(_) => None,
+                Event::Ready(_) | Event::Authenticate(_) => None,
                 event @ (Event::Run(_) | Event::Failed(_)) => panic!("{event:?}"),
             })
             .collect()

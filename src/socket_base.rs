@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::command::{
-    ChildId, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd,
+    ChildId, DatagramForm, DatagramSpec, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent,
+    SessionSpec, SocketCmd,
 };
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -346,6 +347,43 @@ impl SocketBase {
         Ok(())
     }
 
+    /// Starts to send or receive datagrams through a socket of the system.
+    ///
+    /// # Errors
+    /// [`Error::NoIoThread`] if the affinity allows none.
+    pub(crate) fn run_datagrams(
+        &mut self,
+        text: &str,
+        resolved: &str,
+        socket: socket2::Socket,
+        form: DatagramForm,
+    ) -> Result<(), Error> {
+        let thread = self.choose_thread()?;
+        let kind = match form {
+            DatagramForm::SendTo(_) => BondKind::Connected,
+            DatagramForm::Receive | DatagramForm::Addressed => BondKind::Bound,
+        };
+        let id = self.new_bond(text, resolved, kind);
+        let (mut ours, pipe) = pipe::pair(false);
+        ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        let origin = Origin {
+            datagrams: true,
+            ..Origin::default()
+        };
+        self.take_pipe(ours, id, origin);
+        let spec = DatagramSpec {
+            parent: self.parent(id),
+            socket,
+            form,
+            pipe,
+        };
+        self.children += 1;
+        self.around.threads[thread]
+            .mailbox
+            .post(IoCmd::Datagrams(Box::new(spec)));
+        Ok(())
+    }
+
     /// Connects to a name of the context, bound now or later.
     pub(crate) fn connect_inproc(&mut self, text: &str, name: &str, now: Instant) {
         let id = self.new_bond(text, text, BondKind::Connected);
@@ -356,7 +394,7 @@ impl SocketBase {
         self.take_pipe(ours, id, origin);
         self.around
             .registry
-            .connect(name, theirs, &self.mailbox, now);
+            .connect(name, theirs, (&self.mailbox, id), now);
     }
 
     /// Starts a session that connects.
@@ -395,7 +433,12 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::NoSuchEndpoint`] if `text` is neither what was given nor what it was resolved to.
-    pub(crate) fn release(&mut self, text: &str, bound: bool) -> Result<EndpointId, Error> {
+    pub(crate) fn release(
+        &mut self,
+        text: &str,
+        bound: bool,
+        now: Instant,
+    ) -> Result<EndpointId, Error> {
         let kind = if bound {
             BondKind::Bound
         } else {
@@ -411,23 +454,33 @@ impl SocketBase {
             .find(|(_, bond)| bond.kind == kind && known(bond));
         let id = *found.ok_or(Error::NoSuchEndpoint)?.0;
         if text.starts_with("inproc://") {
-            self.release_inproc(id);
+            self.release_inproc(id, now);
         } else {
             self.release_network(id);
         }
         Ok(id)
     }
 
-    fn release_inproc(&mut self, id: EndpointId) {
+    fn release_inproc(&mut self, id: EndpointId, now: Instant) {
         let Some(bond) = self.bonds.remove(&id) else {
             return;
         };
         match bond.kind {
             BondKind::Bound => self.around.registry.unbind(id, &self.mailbox),
             BondKind::Connected => {
+                let said = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::was_written_to);
+                let linger = if bond.pipes.iter().any(said) {
+                    self.linger()
+                } else {
+                    Some(Duration::ZERO)
+                };
                 for key in bond.pipes {
                     self.pattern.detach(&mut self.pipes, key);
                 }
+                // If nobody has bound the name yet.
+                let expires = linger.map(|linger| now + linger);
+                let registry = &self.around.registry;
+                registry.disconnect((&self.mailbox, id), now, expires);
             }
         }
     }
@@ -538,6 +591,7 @@ impl SocketBase {
             endpoint,
             options: Arc::new(options),
             events: self.events.clone(),
+            doorkeeper: self.around.registry.clone(),
         }
     }
 

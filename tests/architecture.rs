@@ -15,6 +15,8 @@ const BLIND: &[(&str, &[&str], &str)] = &[
     ),
     ("engine", &THREADS, "an engine is sans-IO"),
     ("raw", &THREADS, "an engine is sans-IO"),
+    ("socks", &THREADS, "an engine is sans-IO"),
+    ("datagram", &THREADS, "the wire is sans-IO"),
     ("zmtp", &THREADS, "an engine is sans-IO"),
     (
         "routing",

@@ -19,6 +19,8 @@ mod patterns;
 mod peers;
 #[path = "options/queues.rs"]
 mod queues;
+#[path = "options/socks.rs"]
+mod socks;
 #[path = "options/values.rs"]
 mod values;
 

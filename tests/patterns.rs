@@ -26,5 +26,7 @@ mod reqrep;
 mod scatter_gather;
 #[path = "patterns/stream.rs"]
 mod stream;
+#[path = "patterns/udp.rs"]
+mod udp;
 #[path = "patterns/xpub_xsub.rs"]
 mod xpub_xsub;

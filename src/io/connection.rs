@@ -14,6 +14,7 @@ use crate::io::poller::Readiness;
 use crate::io::transport::Stream;
 use crate::monitor::Reason;
 use crate::msg::{Metadata, Msg};
+use crate::zap::Verdict;
 
 /// How much is read at once.
 const READ_SIZE: usize = 256 * 1024;
@@ -179,6 +180,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Tells the engine what was decided about the peer; returns what comes of it.
+    pub(crate) fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event> {
+        self.engine.handle_verdict(verdict, now)
+    }
+
     /// Ends a round because messages have nowhere to go; what was read is kept.
     pub(crate) fn pause(&mut self, input: &mut Input, now: Instant) {
         self.stash
@@ -299,6 +305,9 @@ impl From<Failure> for Reason {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Protocol(error) => Self::Protocol(error),
+            Failure::Denied(status) => Self::Denied(status),
+            Failure::Zap(error) => Self::Zap(error),
+            Failure::Proxy(reply) => Self::Proxy(reply),
             Failure::HandshakeTimeout => Self::HandshakeTimeout,
             Failure::HeartbeatTimeout => Self::HeartbeatTimeout,
         }

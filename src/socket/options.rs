@@ -48,6 +48,7 @@ macro_rules! plain_options {
 mod automatic;
 mod connection;
 mod pattern;
+mod security;
 mod system;
 
 /// The longest time an option takes, which is libzmq's: 24 days.

@@ -17,7 +17,11 @@ pub(crate) const JOIN: &[u8] = b"\x04JOIN";
 pub(crate) const LEAVE: &[u8] = b"\x05LEAVE";
 pub(crate) const PING: &[u8] = b"\x04PING";
 pub(crate) const PONG: &[u8] = b"\x04PONG";
-const READY: &[u8] = b"\x05READY";
+pub(crate) const READY: &[u8] = b"\x05READY";
+pub(crate) const INITIATE: &[u8] = b"\x08INITIATE";
+pub(crate) const HELLO: &[u8] = b"\x05HELLO";
+pub(crate) const WELCOME: &[u8] = b"\x07WELCOME";
+const ERROR: &[u8] = b"\x05ERROR";
 
 /// How much of a PING is echoed.
 const CONTEXT_MAX: usize = 16;
@@ -65,14 +69,34 @@ impl<'a> Command<'a> {
     }
 }
 
-fn split_name(body: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The first byte's length of what follows it, and the rest.
+pub(crate) fn split_name(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&len, rest) = body.split_first()?;
     rest.split_at_checked(len.into())
 }
 
 /// READY with these properties.
+#[cfg(any(test, fuzzing))]
 pub(crate) fn ready<'a>(properties: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
-    let mut body = READY.to_vec();
+    with_properties(READY, properties)
+}
+
+/// ERROR with a ZAP status as its reason.
+pub(crate) fn error(status: u16) -> Vec<u8> {
+    [ERROR, b"\x03", status.to_string().as_bytes()].concat()
+}
+
+/// ERROR for a peer whose socket type cannot talk to ours.
+pub(crate) fn incompatible() -> Vec<u8> {
+    [ERROR, b"\x18incompatible socket type"].concat()
+}
+
+/// These properties behind `head`.
+pub(crate) fn with_properties<'a>(
+    head: &[u8],
+    properties: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> Vec<u8> {
+    let mut body = head.to_vec();
     for (name, value) in properties {
         push_property(&mut body, name, value);
     }

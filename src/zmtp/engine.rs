@@ -1,7 +1,7 @@
 //! [`StreamEngine`]: one ZMTP connection from its greeting to its end.
 //!
 //! Owns the phase of the connection and the batch of bytes to be sent. A phase is consumed by the
-//! next; a failed engine stays failed, silent and deaf. It never decides what a message is good
+//! next; a failed engine stays failed, deaf and, after a last word to a peer it refuses, silent. It never decides what a message is good
 //! for: that a first byte of 1 or 0 in a message may mean a subscription is the publisher's
 //! business.
 
@@ -14,6 +14,7 @@ use crate::engine::{Engine, Event, Failure, Run};
 use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
+use crate::zap::Verdict;
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::Version;
@@ -63,21 +64,43 @@ impl StreamEngine {
         let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Failed) else {
             return Ok(None);
         };
-        match opening.handle_input(input, &mut self.batch)? {
+        let progress = opening.handle_input(input, &mut self.batch)?;
+        Ok(self.follow(progress, now))
+    }
+
+    fn judge(&mut self, verdict: Verdict, now: Instant) -> Result<Option<Event>, Failure> {
+        let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Failed) else {
+            return Ok(None);
+        };
+        let progress = opening.handle_verdict(verdict, &mut self.batch)?;
+        Ok(self.follow(progress, now))
+    }
+
+    /// Enters the phase that the handshake has led to.
+    fn follow(&mut self, progress: Progress, now: Instant) -> Option<Event> {
+        match progress {
             Progress::Waiting(opening) => {
                 self.phase = Phase::Opening(Box::new(opening));
-                Ok(None)
+                None
+            }
+            Progress::Asking(opening, request) => {
+                self.phase = Phase::Opening(Box::new(opening));
+                Some(Event::Authenticate(Box::new(request)))
             }
             Progress::Done(opened) => {
                 self.phase = Phase::Traffic(Traffic::new(opened.version, &opened.local, now));
-                Ok(Some(Event::Ready(Arc::new(opened.metadata))))
+                Some(Event::Ready(Arc::new(opened.metadata)))
             }
         }
     }
 
+    /// What was to be sent is forgotten, but for a refusal.
     fn fail(&mut self, failure: Failure) -> Failure {
         self.phase = Phase::Failed;
-        self.batch = Batch::default();
+        let refused = Failure::Protocol(ProtocolError::IncompatibleSocketType);
+        if !matches!(failure, Failure::Denied(_)) && failure != refused {
+            self.batch = Batch::default();
+        }
         failure
     }
 }
@@ -95,6 +118,13 @@ impl Engine for StreamEngine {
         match outcome {
             Ok(event) => event,
             Err(error) => Some(Event::Failed(self.fail(Failure::Protocol(error)))),
+        }
+    }
+
+    fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event> {
+        match self.judge(verdict, now) {
+            Ok(event) => event,
+            Err(failure) => Some(Event::Failed(self.fail(failure))),
         }
     }
 

@@ -163,6 +163,7 @@ type Told = (String, Vec<u8>);
 fn told(event: &Event) -> Told {
     match event {
         Event::Ready(peer) => (format!("{peer:?}"), Vec::new()),
+        Event::Authenticate(request) => (format!("{request:?}"), Vec::new()),
         Event::Message(msg) => (format!("{:?} {}", msg.kind(), msg.more()), msg.to_vec()),
         Event::Run(run) => unreachable!("{run:?} was taken apart"),
         Event::Failed(failure) => (format!("{failure:?}"), Vec::new()),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::time_above_zero;
+use crate::endpoint::HostPort;
 use crate::error::{Error, Result};
 use crate::socket::Socket;
 
@@ -17,6 +18,9 @@ const INT_MAX: u32 = i32::MAX as u32;
 /// Linux's limits of keep-alive probes.
 const KEEPALIVE_COUNT_MAX: u32 = 127;
 const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
+
+/// The longest name or password for a proxy.
+const LOGIN_MAX: usize = 255;
 
 /// The longest name of a network device.
 const DEVICE_NAME_MAX: usize = 15;
@@ -126,6 +130,15 @@ fn priority(priority: u32) -> Result<u32> {
     Ok(priority)
 }
 
+fn login(text: &str) -> Result<String> {
+    if text.len() > LOGIN_MAX {
+        return Err(Error::InvalidArgument(
+            "names and passwords for a proxy have at most 255 bytes",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 fn busy_poll(micros: u32) -> Result<u32> {
     if micros > INT_MAX {
         return Err(Error::InvalidArgument(
@@ -206,6 +219,70 @@ impl Socket {
     pub fn get_use_fd(&self) -> Result<Option<RawFd>> {
         let base = self.processed()?;
         Ok(base.options.use_fd.as_ref().map(|fd| fd.as_raw_fd()))
+    }
+
+    // ── the proxy ────────────────────────────────────────────────────────────────────────────
+
+    /// Connects over tcp through a SOCKS5 proxy, `host:port` (`ZMQ_SOCKS_PROXY`), which looks up the
+    /// host to connect to; `None`: directly. Default `None`. Takes effect for endpoints connected
+    /// later. What the proxy takes of time belongs to [`Socket::set_handshake_ivl`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is not a host and a port, [`Error::Term`].
+    pub fn set_socks_proxy(&self, proxy: Option<&str>) -> Result<()> {
+        let mut base = self.processed()?;
+        let parse = |text: &str| {
+            let proxy = HostPort::parse_target(text).map_err(Error::InvalidArgument)?;
+            Ok::<_, Error>((proxy, text.to_owned()))
+        };
+        base.options.tcp.socks.proxy = proxy.map(parse).transpose()?;
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_socks_proxy`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_socks_proxy(&self) -> Result<Option<String>> {
+        let base = self.processed()?;
+        let proxy = base.options.tcp.socks.proxy.as_ref();
+        Ok(proxy.map(|(_, text)| text.clone()))
+    }
+
+    /// Sets the name that the proxy is told if it asks (`ZMQ_SOCKS_USERNAME`), at most 255 bytes;
+    /// empty, the default: none. Takes effect for endpoints connected later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is longer, [`Error::Term`].
+    pub fn set_socks_username(&self, username: &str) -> Result<()> {
+        self.processed()?.options.tcp.socks.username = login(username)?;
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_socks_username`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_socks_username(&self) -> Result<String> {
+        Ok(self.processed()?.options.tcp.socks.username.clone())
+    }
+
+    /// Sets the password for [`Socket::set_socks_username`] (`ZMQ_SOCKS_PASSWORD`), at most 255
+    /// bytes; empty by default. It travels in the clear. Takes effect for endpoints connected later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is longer, [`Error::Term`].
+    pub fn set_socks_password(&self, password: &str) -> Result<()> {
+        self.processed()?.options.tcp.socks.password = login(password)?;
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_socks_password`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_socks_password(&self) -> Result<String> {
+        Ok(self.processed()?.options.tcp.socks.password.clone())
     }
 
     // ── filters ──────────────────────────────────────────────────────────────────────────────
