@@ -72,12 +72,14 @@ impl Registry {
         drop(names);
         drop(expired);
         for Pending { end, .. } in pending {
+            end.report(true);
             mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
         }
         Ok(())
     }
 
-    /// Hands the far end of a new pipe to whoever has bound the name, now or later.
+    /// Hands the far end of a new pipe to whoever has bound the name, now or later; the near
+    /// end's owner hears [`PipeEvent::Joined`](crate::pipe::PipeEvent::Joined) then.
     pub(crate) fn connect(
         &self,
         name: &str,
@@ -90,6 +92,7 @@ impl Registry {
             Some(Bound { mailbox, endpoint }) => {
                 let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
                 drop(names);
+                end.report(true);
                 mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
             }
             None => {

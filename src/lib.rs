@@ -82,6 +82,7 @@ mod z85;
 mod keys;
 mod security;
 mod zap;
+mod record;
 mod endpoint;
 mod options;
 mod monitor;
@@ -126,6 +127,7 @@ mod shared;
 mod poll;
 mod timers;
 mod proxy;
+mod aio;
 
 // Above all: what the benches of the crate's insides need, not public API.
 #[cfg(feature = "bench-internals")]
@@ -137,6 +139,7 @@ pub mod bench_support;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use crate::aio::{AsyncSocket, Sending};
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result, ZapError};

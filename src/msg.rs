@@ -120,7 +120,8 @@ impl Msg {
     /// A message over memory owned by `owner`; nothing is copied.
     ///
     /// `owner` is dropped exactly once, on whichever thread drops the last clone of the message:
-    /// often an I/O thread, or the sender's own thread within `send`. So its `Drop` must not use the
+    /// often an I/O thread, or the sender's own thread within `send`, which copies bodies of up to
+    /// 4 KiB. So its `Drop` must not use the
     /// socket that sends it, nor wait for a lock that is held around `send`. Its `Drop` is the place to give foreign memory back.
     #[must_use]
     pub fn from_owner<T>(owner: T) -> Self
@@ -306,6 +307,11 @@ impl Msg {
 
     pub(crate) fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
         self.metadata = metadata;
+    }
+
+    /// Whether the message has what its bytes and its MORE flag do not tell.
+    pub(crate) fn has_properties(&self) -> bool {
+        self.uncounted || self.routing_id != 0 || self.group.is_some()
     }
 
     /// Whether the record is left out of the high-water mark's count.

@@ -5,6 +5,7 @@
 
 mod options;
 mod peers;
+pub(crate) mod waiting;
 
 use std::cell::{RefCell, RefMut};
 use std::time::{Duration, Instant};
@@ -21,7 +22,8 @@ use crate::monitor::{Event, EventKind, Monitor};
 use crate::msg::{Msg, SendError};
 use crate::options::SocketType;
 use crate::pattern::Refused;
-use crate::reaper::Reaper;
+use crate::reaper::{Dying, Reaper};
+use crate::signaler::Notice;
 use crate::socket_base::SocketBase;
 
 /// Flag: do not wait; [`Error::Again`] if the call would have to (`ZMQ_DONTWAIT`).
@@ -174,17 +176,7 @@ impl Socket {
     /// [`Socket::last_endpoint`] after that (only the latter where there was a wildcard);
     /// [`Error::Term`].
     pub fn unbind(&self, endpoint: &str) -> Result<()> {
-        self.base().process()?;
-        let id = self.base().release(endpoint, true, Instant::now())?;
-        self.ctx.set_endpoints(self.id, self.base().endpoints());
-        let deadline = Instant::now() + UNBIND_LIMIT;
-        while self.base().is_releasing(id) {
-            if !self.base().wait(Some(deadline)) {
-                return Err(Error::Again);
-            }
-            self.base().process()?;
-        }
-        Ok(())
+        self.wait_unbound(endpoint, Some(UNBIND_LIMIT))
     }
 
     /// Takes a [`Socket::connect`] back. What was sent is delivered in the background, within the
@@ -447,11 +439,20 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Hands the socket to the reaper, once. The notice is given when it is gone.
+    fn close(&mut self, notice: Option<Notice>) {
+        if let Some(socket) = self.base.get_mut().take() {
+            let id = self.id;
+            let dying = Dying { socket, id, notice };
+            self.reaper.reap(dying, Instant::now());
+        }
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
-        if let Some(base) = self.base.get_mut().take() {
-            self.reaper.reap(base, self.id, Instant::now());
-        }
+        self.close(None);
     }
 }
 
@@ -509,7 +510,7 @@ fn connect_udp(base: &mut SocketBase, text: &str, address: &UdpAddress) -> Resul
 }
 
 /// What a refusal means to the caller.
-fn error_of(refused: Refused) -> Error {
+pub(crate) fn error_of(refused: Refused) -> Error {
     match refused {
         Refused::WouldBlock | Refused::Yield => Error::Again,
         Refused::Fsm => Error::Fsm,

@@ -169,6 +169,7 @@ impl SocketBase {
             PipeEvent::Writable => self.pattern.on_writable(&mut self.pipes, key),
             PipeEvent::PeerClosed => self.pattern.on_closed(&mut self.pipes, key),
             PipeEvent::Hiccup => self.pattern.on_hiccup(&mut self.pipes, key),
+            PipeEvent::Joined | PipeEvent::Parted => {}
         }
     }
 
@@ -181,6 +182,8 @@ impl SocketBase {
         let origin = bond.origin.clone();
         let inproc = bond.own.is_none();
         end.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        // It was handed over by somebody who is there.
+        end.on_event(PipeEvent::Joined);
         if inproc {
             self.introduce(&mut end);
             if let Some(farewell) = self.options.farewell() {
@@ -448,6 +451,30 @@ impl SocketBase {
     pub(crate) fn is_releasing(&self, id: EndpointId) -> bool {
         let own_lives = |bond: &Bond| bond.own.is_none_or(|own| bond.children.contains(&own));
         self.bonds.get(&id).is_some_and(own_lives)
+    }
+
+    /// The endpoint that is being taken back and still has something of its own open.
+    pub(crate) fn releasing(&self, text: &str) -> Option<EndpointId> {
+        let known = |bond: &Bond| bond.closing && (bond.resolved == text || bond.text == text);
+        let mut found = self.bonds.iter().filter(|(_, bond)| known(bond));
+        found.find_map(|(id, _)| self.is_releasing(*id).then_some(*id))
+    }
+
+    /// Whether every endpoint that the socket connects to has a peer there now; of a socket that
+    /// connects to none, whether it has a peer.
+    pub(crate) fn is_connected(&self) -> bool {
+        let is_up = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::is_joined);
+        let connects = |bond: &&Bond| bond.kind == BondKind::Connected && !bond.closing;
+        let mut connected = self.bonds.values().filter(connects).peekable();
+        if connected.peek().is_none() {
+            return self.pipes.iter().any(|(_, pipe)| pipe.is_joined());
+        }
+        connected.all(|bond| bond.pipes.iter().any(is_up))
+    }
+
+    /// Refuses until so many peers have subscribed to something.
+    pub(crate) fn has_subscribers(&mut self, peers: usize) -> Result<(), Refused> {
+        self.pattern.has_subscribers(&mut self.pipes, peers)
     }
 
     /// The endpoint of the last bind, resolved, or of the last connect; empty before.

@@ -7,7 +7,7 @@ use std::io::IoSlice;
 use std::time::Instant;
 
 use crate::endpoint::{Host, HostPort};
-use crate::engine::{Engine, Event, Failure};
+use crate::engine::{Engine, Event, Failure, Run};
 use crate::msg::Msg;
 use crate::zap::Verdict;
 
@@ -171,7 +171,7 @@ fn push_text(out: &mut Vec<u8>, what: u8, text: &str) {
 }
 
 impl Engine for Socks {
-    fn handle_input(&mut self, input: &mut &[u8], now: Instant) -> Option<Event> {
+    fn handle_input(&mut self, input: &mut &[u8], room: u64, now: Instant) -> Option<Event> {
         if self.phase == Phase::Failed {
             *input = &[];
             return None;
@@ -181,7 +181,7 @@ impl Engine for Socks {
             return Some(Event::Failed(Failure::Proxy(reply)));
         }
         if self.is_through() {
-            return self.inner.handle_input(input, now);
+            return self.inner.handle_input(input, room, now);
         }
         None
     }
@@ -208,6 +208,14 @@ impl Engine for Socks {
 
     fn push(&mut self, msg: Msg) {
         self.inner.push(msg);
+    }
+
+    fn wants_runs(&self) -> bool {
+        self.is_through() && self.inner.wants_runs()
+    }
+
+    fn push_run(&mut self, run: Run<'_>) {
+        self.inner.push_run(run);
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -291,7 +299,7 @@ mod tests {
 
     fn hear(socks: &mut Socks, bytes: &[u8]) -> Vec<Event> {
         let mut input = bytes;
-        let events = std::iter::from_fn(|| socks.handle_input(&mut input, Instant::now()));
+        let events = std::iter::from_fn(|| socks.handle_input(&mut input, 1, Instant::now()));
         let events = events.collect();
         assert!(input.is_empty());
         events
@@ -377,7 +385,7 @@ mod tests {
         for (login, replies, expected) in cases {
             let mut socks = socks(name("h"), login);
             let mut input = &replies[..];
-            let event = socks.handle_input(&mut input, Instant::now());
+            let event = socks.handle_input(&mut input, 1, Instant::now());
             assert_eq!(refused(&[event.unwrap()]), expected, "{replies:?}");
             assert!(hear(&mut socks, b"whatever").is_empty());
         }

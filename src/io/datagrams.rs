@@ -57,6 +57,8 @@ impl Datagrams {
         } = spec;
         parent.mailbox.post(SocketCmd::ChildUp(parent.endpoint, me));
         pipe.attach(cx.mailbox.clone(), me.key);
+        // There is nobody to wait for.
+        pipe.report(true);
         let mut socket = UdpSocket::from_std(socket.into());
         let interest = match form {
             DatagramForm::SendTo(_) => Interest::WRITABLE,

@@ -16,7 +16,7 @@ use mio::{Interest, Registry};
 
 use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd};
 use crate::endpoint::{Endpoint, TcpAddress};
-use crate::engine::{Engine, Event};
+use crate::engine::{Engine, Event, Run};
 use crate::error::ProtocolError;
 use crate::io::connecter::Backoff;
 use crate::io::connection::{Connection, Input};
@@ -30,6 +30,7 @@ use crate::msg::{Metadata, Msg};
 use crate::options::{self, Options};
 use crate::pipe::{self, PipeEnd, PipeEvent};
 use crate::raw::RawEngine;
+use crate::record::{self, COPY_MAX};
 use crate::socks::{Login, Socks};
 use crate::ypipe::Pop;
 use crate::zap::{AuthRequest, Verdict};
@@ -38,6 +39,9 @@ use crate::zmtp::{EngineSpec, StreamEngine};
 /// How often a session reads or writes before others get their turn.
 const READS_PER_TURN: u32 = 8;
 const WRITES_PER_TURN: u32 = 8;
+
+/// How many bytes of frames are taken from the pipe at once.
+const RUN_MAX: usize = 64 * 1024;
 
 /// How long a finished connection waits for the peer to have read everything and close too. A
 /// close with unread input would reset the connection, and what is on the way would be lost.
@@ -313,21 +317,22 @@ impl SessionBase {
         self.hear_verdict(cx)?;
         let mut reads = READS_PER_TURN;
         loop {
-            let room = self
-                .pipe
-                .as_mut()
-                .is_none_or(|pipe| pipe.is_peer_gone() || pipe.can_write());
+            let room = match &mut self.pipe {
+                Some(pipe) if !pipe.is_peer_gone() => pipe.room(),
+                Some(_) | None => u64::MAX,
+            };
             let asking = self.inquiry.is_some();
             let Link::Up(connection) = &mut self.link else {
                 break;
             };
             // A handshake needs no room, and sending must not wait for who does not receive.
-            if asking || (!room && connection.peer.is_some()) {
+            if asking || (room == 0 && connection.peer.is_some()) {
                 connection.pause(&mut cx.input, cx.now);
                 break;
             }
-            match connection.next_event(&mut cx.input, &mut reads, cx.now) {
+            match connection.next_event(&mut cx.input, &mut reads, room, cx.now) {
                 Ok(Some(Event::Message(msg))) => self.deliver(msg),
+                Ok(Some(Event::Run(run))) => self.deliver_run(run, &cx.input),
                 Ok(Some(Event::Ready(peer))) => self.on_ready(peer, cx),
                 Ok(Some(Event::Authenticate(request))) => {
                     if let Err(reason) = self.inquire(&request, cx) {
@@ -354,6 +359,14 @@ impl SessionBase {
         if let Some(pipe) = &mut self.pipe {
             // The room was looked at before. A socket that is closed hears nothing any more.
             let _ = pipe.write(msg);
+        }
+    }
+
+    /// Whole messages are at once shown to the socket, so that it need not wait for all there are.
+    fn deliver_run(&mut self, run: record::Run, input: &Input) {
+        if let (Some(pipe), Link::Up(connection)) = (&mut self.pipe, &self.link) {
+            pipe.write_run(connection.decoded(input, run.len), run.messages);
+            pipe.flush();
         }
     }
 
@@ -607,7 +620,7 @@ impl SessionBase {
         match connection.handle_verdict(verdict, cx.now) {
             Some(Event::Ready(peer)) => self.on_ready(peer, cx),
             Some(Event::Failed(failure)) => return Err(failure.into()),
-            Some(Event::Authenticate(_) | Event::Message(_)) | None => {}
+            Some(Event::Authenticate(_) | Event::Message(_) | Event::Run(_)) | None => {}
         }
         Ok(())
     }
@@ -628,6 +641,7 @@ impl SessionBase {
             self.bind_pipe(peer.clone(), cx);
         } else {
             self.introduce(peer.clone());
+            self.report(true);
         }
         self.notify(self.parent.options.coming());
         if let Link::Up(connection) = &mut self.link {
@@ -658,6 +672,12 @@ impl SessionBase {
         if let Some(pipe) = &mut self.pipe {
             notices.for_each(|notice| pipe.write_beyond(notice));
             pipe.flush();
+        }
+    }
+
+    fn report(&self, is_there: bool) {
+        if let Some(pipe) = &self.pipe {
+            pipe.report(is_there);
         }
     }
 
@@ -717,6 +737,9 @@ impl SessionBase {
     fn reset_pipe(&mut self, was_ready: bool) {
         let Some(pipe) = &mut self.pipe else { return };
         pipe.rollback();
+        if was_ready {
+            pipe.report(false);
+        }
         while self.mid_message {
             match pipe.read() {
                 Pop::Item(frame) => self.mid_message = frame.more(),
@@ -859,6 +882,9 @@ fn last_word(mut connection: Connection, now: Instant) -> Link {
 /// Takes messages from the pipe until it is empty (true) or the batch is full.
 fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
     while connection.wants_messages() {
+        if connection.wants_runs() && fill_run(connection, pipe, mid_message) {
+            continue;
+        }
         match pipe.read() {
             Pop::Item(frame) => {
                 *mid_message = frame.more();
@@ -868,6 +894,21 @@ fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool)
         }
     }
     false
+}
+
+/// Takes frames from the pipe as they are, if there are any such at its front.
+fn fill_run(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
+    let Some((run, bytes)) = pipe.peek_run(RUN_MAX) else {
+        return false;
+    };
+    if run.len <= COPY_MAX {
+        connection.push_run(Run::Copy(bytes));
+    } else {
+        connection.push_run(Run::Keep(pipe.share_run(run)));
+    }
+    pipe.consume_run(run);
+    *mid_message = run.more;
+    true
 }
 
 fn engine(options: &Options, peer_address: Option<String>, now: Instant) -> Box<dyn Engine> {

@@ -187,6 +187,12 @@ pub(crate) trait Pattern: std::fmt::Debug + Send {
         Err(Refused::NotSupported)
     }
 
+    /// Refuses until so many peers have subscribed to something; PUB and XPUB only.
+    fn has_subscribers(&mut self, pipes: &mut Pipes, peers: usize) -> Result<(), Refused> {
+        let _ = (pipes, peers);
+        Err(Refused::NotSupported)
+    }
+
     /// The routing id by which the pattern knows a pipe's peer; ROUTER and STREAM only.
     fn routing_id_of(&self, key: Key) -> Option<&Bytes> {
         let _ = key;

@@ -314,6 +314,20 @@ impl Pattern for Publish {
         self.receives && !(self.events.is_empty() && self.unread.is_empty())
     }
 
+    fn has_subscribers(&mut self, pipes: &mut Pipes, peers: usize) -> Result<(), Refused> {
+        self.read_on(pipes);
+        if self.subscribers.pipes() >= peers {
+            return Ok(());
+        }
+        // Who is behind is not read on before the application has received.
+        let more = self.unread.iter().any(|key| !self.is_behind(*key));
+        Err(if more {
+            Refused::Yield
+        } else {
+            Refused::WouldBlock
+        })
+    }
+
     fn set(&mut self, _pipes: &mut Pipes, option: PatternOption) -> Result<(), Error> {
         match option {
             PatternOption::Subscribe(topic) => {

@@ -75,6 +75,7 @@ impl<P: Pattern> Rig<P> {
                 PipeEvent::Writable => self.pattern.on_writable(pipes, key),
                 PipeEvent::PeerClosed => self.pattern.on_closed(pipes, key),
                 PipeEvent::Hiccup => self.pattern.on_hiccup(pipes, key),
+                PipeEvent::Joined | PipeEvent::Parted => {}
             }
         }
     }

@@ -87,11 +87,11 @@ fn routing_id(id: &[u8]) -> Result<Bytes> {
 
 plain_options! {
     /// Sets how long a call that sends waits for room (`ZMQ_SNDTIMEO`); `None` is for ever, zero
-    /// not at all. Default `None`. Takes effect at once.
+    /// not at all. Default `None`. Takes effect at once. Async calls heed only zero.
     set_sndtimeo, get_sndtimeo: Option<Duration> = send_timeout, optional_time;
 
     /// Sets how long a call that receives waits for a message (`ZMQ_RCVTIMEO`); `None` is for
-    /// ever, zero not at all. Default `None`. Takes effect at once.
+    /// ever, zero not at all. Default `None`. Takes effect at once. Async calls heed only zero.
     set_rcvtimeo, get_rcvtimeo: Option<Duration> = recv_timeout, optional_time;
 
     /// Sets which I/O threads serve the socket (`ZMQ_AFFINITY`): bit n stands for thread n; 0 is

@@ -10,7 +10,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Engine, Event, Failure};
+use crate::engine::{Engine, Event, Failure, Run};
 use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
@@ -97,8 +97,7 @@ impl StreamEngine {
     /// What was to be sent is forgotten, but for a refusal.
     fn fail(&mut self, failure: Failure) -> Failure {
         self.phase = Phase::Failed;
-        let refused = Failure::Protocol(ProtocolError::IncompatibleSocketType);
-        if !matches!(failure, Failure::Denied(_)) && failure != refused {
+        if !failure.is_refusal() {
             self.batch = Batch::default();
         }
         failure
@@ -106,10 +105,10 @@ impl StreamEngine {
 }
 
 impl Engine for StreamEngine {
-    fn handle_input(&mut self, input: &mut &[u8], now: Instant) -> Option<Event> {
+    fn handle_input(&mut self, input: &mut &[u8], room: u64, now: Instant) -> Option<Event> {
         let outcome = match &mut self.phase {
             Phase::Opening(_) => self.open(input, now),
-            Phase::Traffic(traffic) => traffic.handle_input(input, now, &mut self.batch),
+            Phase::Traffic(traffic) => traffic.handle_input(input, room, now, &mut self.batch),
             Phase::Failed => {
                 *input = &[];
                 Ok(None)
@@ -156,6 +155,15 @@ impl Engine for StreamEngine {
             }
             Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no message was wanted"),
         }
+    }
+
+    fn wants_runs(&self) -> bool {
+        matches!(&self.phase, Phase::Traffic(traffic) if traffic.has_runs)
+    }
+
+    fn push_run(&mut self, run: Run<'_>) {
+        debug_assert!(self.wants_runs(), "no run was wanted");
+        self.batch.push_run(run);
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -205,6 +213,9 @@ impl Engine for StreamEngine {
 struct Traffic {
     version: Version,
     publishes: bool,
+    /// Messages go both ways in the form that pipes hold them in, with nothing before or around
+    /// them.
+    has_runs: bool,
     groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
@@ -219,10 +230,12 @@ impl Traffic {
             error: ProtocolError::MessageTooLarge,
         };
         let publishes = local.socket_type.publishes();
+        let groups = Groups::of(local.socket_type);
         Self {
             version,
             publishes,
-            groups: Groups::of(local.socket_type),
+            has_runs: Framing::of(version) == Framing::V2 && !groups.are_sent_along(),
+            groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
             decoder: Decoder::new(Framing::of(version), limit),
             heartbeat: if version.has_commands() {
@@ -236,6 +249,7 @@ impl Traffic {
     fn handle_input(
         &mut self,
         input: &mut &[u8],
+        room: u64,
         now: Instant,
         out: &mut Batch,
     ) -> Result<Option<Event>, ProtocolError> {
@@ -245,6 +259,11 @@ impl Traffic {
         loop {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
+            }
+            if self.has_runs {
+                if let Some(run) = self.decoder.take_run(input, room) {
+                    return Ok(Some(Event::Run(run)));
+                }
             }
             let Some(Frame { msg, is_command }) = self.decoder.decode(input)? else {
                 return Ok(None);

@@ -37,6 +37,11 @@ impl Groups {
         }
     }
 
+    /// Whether there are frames that are no messages of their own.
+    pub(crate) fn are_sent_along(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
     /// Whether JOIN and LEAVE mean something.
     pub(crate) fn can_be_joined(&self) -> bool {
         matches!(self, Self::Sent)
