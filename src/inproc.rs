@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::authenticator::Authenticator;
 use crate::command::{Answer, Doorkeeper, EndpointId, SocketCmd};
 use crate::error::Error;
 use crate::mailbox::Mailbox;
@@ -38,6 +39,8 @@ struct Pending {
 struct Names {
     bound: HashMap<String, Bound>,
     pending: HashMap<String, Vec<Pending>>,
+    /// Who has the name of the ZAP handler, in place of a socket.
+    authenticator: Option<Authenticator>,
 }
 
 /// The inproc names of one context.
@@ -57,7 +60,8 @@ impl Registry {
         now: Instant,
     ) -> Result<(), Error> {
         let mut names = self.0.lock();
-        if names.bound.contains_key(name) {
+        let reserved = names.authenticator.is_some() && name == zap::HANDLER;
+        if reserved || names.bound.contains_key(name) {
             return Err(Error::AddrInUse);
         }
         names.bound.insert(
@@ -76,6 +80,18 @@ impl Registry {
             mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
         }
         Ok(())
+    }
+
+    /// The authenticator, which from the first call on has the name of the ZAP handler.
+    ///
+    /// # Errors
+    /// [`Error::AddrInUse`] if a socket has bound that name.
+    pub(crate) fn authenticator(&self) -> Result<Authenticator, Error> {
+        let mut names = self.0.lock();
+        if names.bound.contains_key(zap::HANDLER) {
+            return Err(Error::AddrInUse);
+        }
+        Ok(names.authenticator.get_or_insert_default().clone())
     }
 
     /// Hands the far end of a new pipe to whoever has bound the name, now or later; the near
@@ -166,8 +182,12 @@ impl Registry {
 }
 
 impl Doorkeeper for Registry {
-    fn ask(&self, _request: &AuthRequest) -> Answer {
+    fn ask(&self, request: &AuthRequest) -> Answer {
         let names = self.0.lock();
+        if let Some(authenticator) = names.authenticator.clone() {
+            drop(names);
+            return Answer::Verdict(authenticator.judge(request));
+        }
         let Some(Bound { mailbox, endpoint }) = names.bound.get(zap::HANDLER) else {
             return Answer::Verdict(Verdict::NobodyThere);
         };

@@ -211,7 +211,7 @@ impl Engine for Socks {
     }
 
     fn wants_runs(&self) -> bool {
-        self.is_through() && self.inner.wants_runs()
+        self.inner.wants_runs()
     }
 
     fn push_run(&mut self, run: Run<'_>) {
