@@ -58,7 +58,7 @@ pub enum SocketType {
     SCATTER,
     /// Datagrams over udp. A message is two frames: the address it goes to or comes from, as
     /// `127.0.0.1:5555`, and the datagram. One to what is no address, or that the system does not
-    /// take, is dropped.
+    /// take, is dropped. (libzmq puts a NUL behind an address; here one that is sent may have it.)
     DGRAM,
     /// Talks to many PEERs, each known by a routing id: SERVER and CLIENT in one.
     PEER,

@@ -57,6 +57,8 @@ impl Datagrams {
         } = spec;
         parent.mailbox.post(SocketCmd::ChildUp(parent.endpoint, me));
         pipe.attach(cx.mailbox.clone(), me.key);
+        // There is nobody to wait for.
+        pipe.report(true);
         let mut socket = UdpSocket::from_std(socket.into());
         let interest = match form {
             DatagramForm::SendTo(_) => Interest::WRITABLE,
@@ -160,9 +162,9 @@ impl Datagrams {
         };
         match socket.recv_from(buffer) {
             Ok((len, from)) => self.deliver(&buffer[..len], from),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
-            // What an earlier datagram met with on its way; the next can be received.
-            Err(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Nothing is there; or something is wrong, and what comes next is an event all the same.
+            Err(_) => self.readable = false,
         }
     }
 

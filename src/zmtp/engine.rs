@@ -103,8 +103,7 @@ impl StreamEngine {
     /// What was to be sent is forgotten, but for a refusal.
     fn fail(&mut self, failure: Failure) -> Failure {
         self.phase = Phase::Failed;
-        let refused = Failure::Protocol(ProtocolError::IncompatibleSocketType);
-        if !matches!(failure, Failure::Denied(_)) && failure != refused {
+        if !failure.is_refusal() {
             self.batch = Batch::default();
         }
         failure
@@ -218,6 +217,9 @@ struct Traffic {
     /// Messages go both ways in the form that pipes hold them in, with nothing before or around
     /// them.
     has_runs: bool,
+    /// The end of a message has not come, so that no run was found: until it does, none is looked
+    /// for, lest a message of many frames is looked through again for each of them.
+    mid_message: bool,
     groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
@@ -245,6 +247,7 @@ impl Traffic {
             has_runs: Framing::of(version) == Framing::V2
                 && !groups.are_sent_along()
                 && cipher.is_none(),
+            mid_message: false,
             groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
             cipher,
@@ -271,7 +274,7 @@ impl Traffic {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
             }
-            if self.has_runs {
+            if self.has_runs && !self.mid_message {
                 if let Some(run) = self.decoder.take_run(input, room) {
                     return Ok(Some(Event::Run(run)));
                 }
@@ -280,6 +283,7 @@ impl Traffic {
                 return Ok(None);
             };
             if !is_command || !self.version.has_commands() {
+                self.mid_message = msg.more();
                 match self.groups.handle_frame(msg)? {
                     Some(msg) => return Ok(Some(Event::Message(msg))),
                     None => continue,
