@@ -120,6 +120,21 @@ impl Signal for FdSignaler {
     }
 }
 
+/// A signal that calls a function of the application's.
+pub(crate) struct Callback(pub Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Callback")
+    }
+}
+
+impl Signal for Callback {
+    fn signal(&self) {
+        (self.0)();
+    }
+}
+
 /// The signal of a mailbox that nobody waits for yet.
 #[derive(Debug)]
 pub(crate) struct NoSignal;
