@@ -64,6 +64,7 @@ pub(crate) enum Kind {
 pub struct Msg {
     body: Body,
     metadata: Option<Arc<Metadata>>,
+    /// With a NUL behind it.
     group: Option<Arc<Box<str>>>,
     routing_id: u32,
     kind: Kind,
@@ -244,7 +245,15 @@ impl Msg {
     /// The group of RADIO and DISH sockets; empty by default.
     #[must_use]
     pub fn group(&self) -> &str {
-        self.group.as_deref().map_or("", |group| group)
+        let group = self.group.as_deref().map_or("\0", |group| group);
+        &group[..group.len() - 1]
+    }
+
+    /// The group of RADIO and DISH sockets as a C string.
+    #[must_use]
+    pub fn group_cstr(&self) -> &CStr {
+        let group = self.group.as_deref().map_or("\0", |group| group);
+        CStr::from_bytes_with_nul(group.as_bytes()).unwrap_or_default()
     }
 
     /// Sets the group of RADIO and DISH sockets.
@@ -257,7 +266,7 @@ impl Msg {
                 "a group has at most 255 bytes, none of them NUL",
             ));
         }
-        self.group = (!group.is_empty()).then(|| Arc::new(group.into()));
+        self.group = (!group.is_empty()).then(|| Arc::new(format!("{group}\0").into()));
         Ok(())
     }
 

@@ -68,10 +68,12 @@ fn foreign_memory_is_freed_once_when_the_last_clone_goes() {
 #[test]
 fn groups_and_routing_ids_are_checked() {
     let mut msg = Msg::new();
+    assert_eq!((msg.group(), msg.group_cstr()), ("", c""));
     assert!(msg.set_group(&"g".repeat(256)).is_err());
     assert!(msg.set_group("a\0b").is_err());
     msg.set_group("weather").unwrap();
     assert_eq!(msg.group(), "weather");
+    assert_eq!(msg.group_cstr(), c"weather");
     assert!(msg.set_routing_id(0).is_err());
     msg.set_routing_id(5).unwrap();
     assert_eq!(msg.routing_id(), 5);
