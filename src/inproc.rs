@@ -16,10 +16,24 @@ use crate::pipe::PipeEnd;
 
 type SocketMailbox = Arc<Mailbox<SocketCmd>>;
 
-#[derive(Debug)]
-struct Bound {
-    mailbox: SocketMailbox,
-    endpoint: EndpointId,
+/// Who has a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub mailbox: SocketMailbox,
+    pub endpoint: EndpointId,
+    /// Its shares in the high-water marks of its pipes: who connects has the room at once, and not
+    /// only when the other has noticed.
+    pub send_hwm: u32,
+    pub recv_hwm: u32,
+}
+
+impl Bound {
+    /// Hands over the far end of a pipe.
+    fn take(&self, mut end: PipeEnd) {
+        end.set_hwm(self.send_hwm, self.recv_hwm);
+        self.mailbox
+            .post(SocketCmd::Bind(Box::new(end), self.endpoint));
+    }
 }
 
 /// A pipe whose other end waits for a bind.
@@ -47,30 +61,18 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::AddrInUse`] if the name is bound.
-    pub(crate) fn bind(
-        &self,
-        name: &str,
-        mailbox: &SocketMailbox,
-        endpoint: EndpointId,
-        now: Instant,
-    ) -> Result<(), Error> {
+    pub(crate) fn bind(&self, name: &str, bound: Bound, now: Instant) -> Result<(), Error> {
         let mut names = self.0.lock();
         if names.bound.contains_key(name) {
             return Err(Error::AddrInUse);
         }
-        names.bound.insert(
-            name.to_owned(),
-            Bound {
-                mailbox: mailbox.clone(),
-                endpoint,
-            },
-        );
+        names.bound.insert(name.to_owned(), bound.clone());
         let expired = names.purge(now);
         let pending = names.pending.remove(name).unwrap_or_default();
         drop(names);
         drop(expired);
         for Pending { end, .. } in pending {
-            mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+            bound.take(end);
         }
         Ok(())
     }
@@ -79,10 +81,10 @@ impl Registry {
     pub(crate) fn connect(&self, name: &str, end: PipeEnd, owner: &SocketMailbox, now: Instant) {
         let mut names = self.0.lock();
         match names.bound.get(name) {
-            Some(Bound { mailbox, endpoint }) => {
-                let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
+            Some(bound) => {
+                let bound = bound.clone();
                 drop(names);
-                mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+                bound.take(end);
             }
             None => {
                 let expired = names.purge(now);

@@ -5,7 +5,6 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -17,8 +16,8 @@ use crate::socket_base::SocketBase;
 /// What the reaper is told.
 #[derive(Debug)]
 enum ReaperCmd {
-    /// A socket was closed, at this time.
-    Reap(Box<SocketBase>, SocketId, Instant),
+    /// A socket was closed.
+    Reap(Box<SocketBase>, SocketId),
     /// One of its sockets has commands.
     Poke(Key),
     Stop,
@@ -47,9 +46,9 @@ impl Reaper {
     }
 
     /// Closes a socket. Never waits.
-    pub(crate) fn reap(&self, socket: Box<SocketBase>, id: SocketId, now: Instant) {
+    pub(crate) fn reap(&self, socket: Box<SocketBase>, id: SocketId) {
         // Without a reaper the context has ended, and there is nothing to linger for.
-        let _ = self.0.send(ReaperCmd::Reap(socket, id, now));
+        let _ = self.0.send(ReaperCmd::Reap(socket, id));
     }
 
     /// Ends the thread.
@@ -81,16 +80,16 @@ impl Graveyard {
     fn run(mut self, commands: &Receiver<ReaperCmd>) {
         for command in commands {
             match command {
-                ReaperCmd::Reap(socket, id, now) => self.reap(socket, id, now),
+                ReaperCmd::Reap(socket, id) => self.reap(socket, id),
                 ReaperCmd::Poke(key) => self.look_after(key),
                 ReaperCmd::Stop => return,
             }
         }
     }
 
-    fn reap(&mut self, mut socket: Box<SocketBase>, id: SocketId, now: Instant) {
+    fn reap(&mut self, mut socket: Box<SocketBase>, id: SocketId) {
         self.census.set_closed(id);
-        socket.close(now);
+        socket.close();
         let mailbox = socket.mailbox().clone();
         let key = self.dying.insert((socket, id));
         let poke: Arc<dyn Signal> = Arc::new(Poke {

@@ -466,7 +466,9 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if let Some(base) = self.base.get_mut().take() {
-            self.reaper.reap(base, self.id, Instant::now());
+            // At once, so that the next socket can be bound to the name.
+            base.give_up_names(Instant::now());
+            self.reaper.reap(base, self.id);
         }
     }
 }

@@ -58,9 +58,11 @@ impl Bell {
     }
 
     pub(crate) fn ring(&self) {
+        // Before the write, so that it can be cleared at once; and after it, for whoever cleared in
+        // between and found nothing.
+        self.rung.store(true, Ordering::Release);
         // A full buffer is loud enough.
         let _ = (&self.ringer).write(&[1]);
-        // After the write: whoever clears by this mark finds what was written, now or later.
         self.rung.store(true, Ordering::Release);
     }
 

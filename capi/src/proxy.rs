@@ -76,17 +76,22 @@ impl Proxy {
             Mode::Paused => self.wait(),
             Mode::Running => {
                 let forth = self.forward(0)?;
-                let back = self.sides[0].as_ptr() != self.sides[1].as_ptr() && self.forward(1)?;
+                let back = !self.is_single() && self.forward(1)?;
                 if forth || back { Ok(()) } else { self.wait() }
             }
         }
+    }
+
+    /// Whether both sides are one socket, which may be able to send only after it received.
+    fn is_single(&self) -> bool {
+        std::ptr::eq(self.sides[0], self.sides[1])
     }
 
     /// Moves messages from one side to the other; returns whether there was any.
     fn forward(&mut self, from: usize) -> Result<bool, Errno> {
         let (source, target) = (self.sides[from], self.sides[1 - from]);
         for moved in 0..BURST {
-            if !can(source, POLLIN)? || !can(target, POLLOUT)? {
+            if !can(source, POLLIN)? || !(self.is_single() || can(target, POLLOUT)?) {
                 return Ok(moved > 0);
             }
             match recv(source, DONTWAIT) {
@@ -132,7 +137,7 @@ impl Proxy {
         if self.mode == Mode::Running {
             for from in [0, 1] {
                 let (source, target) = (self.sides[from], self.sides[1 - from]);
-                items.push(if can(source, POLLIN)? {
+                items.push(if !self.is_single() && can(source, POLLIN)? {
                     Item::new(Target::Socket(target), POLLOUT)
                 } else {
                     Item::new(Target::Socket(source), POLLIN)
