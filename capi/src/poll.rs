@@ -64,22 +64,19 @@ pub(crate) fn poll(
     mask: Option<&SigSet>,
 ) -> Result<usize, Errno> {
     if timeout == Some(Duration::ZERO) {
-        return look(items, true);
+        return look(items);
     }
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let bell = Bell::of_this_thread()?;
     let _listening = listen(items, &bell)?;
+    let mut is_late = false;
     loop {
-        // The descriptors are looked at in the wait, unless there is none.
-        let ready = look(items, false)?;
-        if ready > 0 {
-            return look(items, true);
+        let ready = look(items)?;
+        if ready > 0 || is_late {
+            return Ok(ready);
         }
         frees::settle();
-        let ready = wait(items, &bell, deadline, mask)?;
-        if ready.fds > 0 || ready.is_late {
-            return look(items, true);
-        }
+        is_late = wait(items, &bell, deadline, mask)?;
     }
 }
 
@@ -94,21 +91,21 @@ fn listen(items: &[Item], bell: &Arc<Bell>) -> Result<Vec<Listening>, Errno> {
         .collect()
 }
 
-/// Asks all sockets, and the descriptors if wanted, what can be done now.
-fn look(items: &mut [Item], with_fds: bool) -> Result<usize, Errno> {
-    for item in &mut *items {
-        item.found = match item.target {
-            Target::Socket(handle) => handle.lock()?.events()? & item.events,
-            Target::Fd(_) => 0,
-        };
-    }
-    if with_fds && items.iter().any(|item| item.fd().is_some()) {
+/// Asks what can be done now: the descriptors first, as one of them may be a socket's `ZMQ_FD`,
+/// which is silent once the socket was asked. Returns of how many items something can.
+fn look(items: &mut [Item]) -> Result<usize, Errno> {
+    if items.iter().any(|item| item.fd().is_some()) {
         let mut fds: Vec<_> = poll_fds(items).collect();
         nix::poll::poll(&mut fds, PollTimeout::ZERO)?;
         let flags: Vec<_> = fds.iter().map(PollFd::revents).collect();
         let of_fds = items.iter_mut().filter(|item| item.fd().is_some());
         for (item, flags) in of_fds.zip(flags) {
             item.found = events_of(flags.unwrap_or(PollFlags::empty()), item.events);
+        }
+    }
+    for item in &mut *items {
+        if let Target::Socket(handle) = item.target {
+            item.found = handle.lock()?.events()? & item.events;
         }
     }
     Ok(items.iter().filter(|item| item.found != 0).count())
@@ -119,30 +116,21 @@ fn poll_fds<'a>(items: &'a [Item]) -> impl Iterator<Item = PollFd<'a>> {
     items.iter().filter_map(with_fd)
 }
 
-/// How a wait ended.
-struct Ready {
-    fds: usize,
-    is_late: bool,
-}
-
-/// Waits for the bell and for the descriptors.
+/// Waits for the bell and for the descriptors. Returns whether the deadline has come.
 fn wait(
     items: &[Item],
     bell: &Bell,
     deadline: Option<Instant>,
     mask: Option<&SigSet>,
-) -> Result<Ready, Errno> {
+) -> Result<bool, Errno> {
     let of_bell = PollFd::new(bell.as_fd(), PollFlags::POLLIN);
     let mut fds: Vec<_> = std::iter::once(of_bell).chain(poll_fds(items)).collect();
     match mask {
         None => nix::poll::poll(&mut fds, timeout_until(deadline))?,
         Some(mask) => poll_masked(&mut fds, deadline, *mask)?,
     };
-    let is_ready = |fd: &&PollFd<'_>| fd.any().unwrap_or(true);
-    let fds = fds[1..].iter().filter(is_ready).count();
     bell.clear();
-    let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-    Ok(Ready { fds, is_late })
+    Ok(deadline.is_some_and(|deadline| Instant::now() >= deadline))
 }
 
 #[cfg(target_os = "linux")]

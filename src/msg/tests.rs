@@ -96,7 +96,7 @@ fn metadata_can_be_had_as_c_strings() {
     metadata.insert("X-Role", Bytes::from_static(b"one"));
     metadata.insert("X-Cut", Bytes::from_static(b"a\0b"));
     metadata.insert("X-None", Bytes::new());
-    let c_string = |name| metadata.get_cstr(name).map(std::ffi::CStr::to_bytes);
+    let c_string = |name| metadata.get_cstr(name).map(|found| found.to_bytes());
     assert_eq!(c_string("X-Role"), Some(&b"one"[..]));
     assert_eq!(c_string("X-Cut"), Some(&b"a"[..]));
     assert_eq!(c_string("X-None"), Some(&b""[..]));
