@@ -19,7 +19,7 @@ use crate::error::Error;
 pub(crate) const INLINE_MAX: usize = 38;
 
 /// The longest group name of RADIO and DISH.
-const GROUP_MAX: usize = 255;
+pub(crate) const GROUP_MAX: usize = 255;
 
 #[derive(Clone)]
 enum Body {
@@ -42,6 +42,10 @@ pub(crate) enum Kind {
     Subscribe,
     /// The end of a subscription to the topic in the body.
     Cancel,
+    /// A DISH joins the group in the body.
+    Join,
+    /// A DISH leaves the group in the body.
+    Leave,
     /// Who the peer is, in the metadata; the first record on a pipe, and again when a reconnect finds
     /// another peer.
     Peer,
@@ -119,7 +123,8 @@ impl Msg {
     /// A message over memory owned by `owner`; nothing is copied.
     ///
     /// `owner` is dropped exactly once, on whichever thread drops the last clone of the message:
-    /// often an I/O thread, or the sender's own thread within `send`. So its `Drop` must not use the
+    /// often an I/O thread, or the sender's own thread within `send`, which copies bodies of up to
+    /// 4 KiB. So its `Drop` must not use the
     /// socket that sends it, nor wait for a lock that is held around `send`. Its `Drop` is the place to give foreign memory back.
     #[must_use]
     pub fn from_owner<T>(owner: T) -> Self
@@ -270,6 +275,22 @@ impl Msg {
         Ok(())
     }
 
+    /// Takes the routing id away: it means something to its own socket only.
+    pub(crate) fn clear_routing_id(&mut self) {
+        self.routing_id = 0;
+    }
+
+    /// Sets the routing id as a SERVER's, which is not 0.
+    pub(crate) fn with_routing_id(mut self, id: u32) -> Self {
+        self.routing_id = id;
+        self
+    }
+
+    /// Gives the message the group of another, without a copy.
+    pub(crate) fn share_group(&mut self, other: &Self) {
+        self.group.clone_from(&other.group);
+    }
+
     /// What is known of the connection that the message came through; `None` for a message that
     /// was not received over tcp or ipc.
     #[must_use]
@@ -313,6 +334,11 @@ impl Msg {
 
     pub(crate) fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
         self.metadata = metadata;
+    }
+
+    /// Whether the message has what its bytes and its MORE flag do not tell.
+    pub(crate) fn has_properties(&self) -> bool {
+        self.uncounted || self.routing_id != 0 || self.group.is_some()
     }
 
     /// Whether the record is left out of the high-water mark's count.
@@ -527,6 +553,8 @@ impl Metadata {
     pub(crate) const IDENTITY: &'static str = "Identity";
     /// The property `Peer-Address`: the address that the connection comes from.
     pub(crate) const PEER_ADDRESS: &'static str = "Peer-Address";
+    /// The property `User-Id`: whom the ZAP handler or the authenticator took the peer for.
+    pub(crate) const USER_ID: &'static str = "User-Id";
 
     pub(crate) fn new() -> Self {
         Self::default()

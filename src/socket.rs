@@ -4,6 +4,8 @@
 //! times are [`Duration`]s.
 
 mod options;
+mod peers;
+pub(crate) mod waiting;
 
 use std::cell::{RefCell, RefMut};
 use std::sync::Arc;
@@ -12,16 +14,17 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use crate::census::SocketId;
+use crate::command::DatagramForm;
 use crate::ctx::Ctx;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, UdpAddress};
 use crate::error::{Error, Result};
-use crate::io::transport::{self, Bound};
+use crate::io::transport::{self, Bound, udp};
 use crate::monitor::{Event, EventKind, Monitor};
 use crate::msg::{Msg, SendError};
 use crate::options::SocketType;
 use crate::pattern::Refused;
-use crate::reaper::Reaper;
-use crate::signaler::{Callback, Signal};
+use crate::reaper::{Dying, Reaper};
+use crate::signaler::{Callback, Notice, Signal};
 use crate::socket_base::SocketBase;
 
 /// Flag: do not wait; [`Error::Again`] if the call would have to (`ZMQ_DONTWAIT`).
@@ -100,6 +103,8 @@ impl Socket {
     // ── endpoints ────────────────────────────────────────────────────────────────────────────
 
     /// Takes connections at an endpoint: `tcp://interface:port`, `ipc://path`, `inproc://name`.
+    /// A DISH or DGRAM receives datagrams at `udp://interface:port`, a DISH also those to a
+    /// multicast group: `udp://group:port` or `udp://interface;group:port`.
     ///
     /// `*` is any interface or any port, `ipc://*` any path; [`Socket::last_endpoint`] tells which
     /// it became. The endpoint is taken when the call returns. A host name is looked up in the
@@ -108,14 +113,19 @@ impl Socket {
     /// # Errors
     /// [`Error::InvalidEndpoint`], [`Error::ProtocolNotSupported`], [`Error::NameTooLong`] for the
     /// text; [`Error::AddrInUse`], [`Error::AddrNotAvailable`], [`Error::NoDevice`] for the
-    /// address; [`Error::IncompatibleTransport`] for STREAM over inproc; [`Error::NoIoThread`] if
-    /// the context or the affinity has none; [`Error::Term`]; [`Error::Io`] for what else the
+    /// address; [`Error::IncompatibleTransport`] for STREAM over inproc, other types than DISH and
+    /// DGRAM over udp, and DGRAM over anything else; [`Error::NoIoThread`] if the context or the
+    /// affinity has none; [`Error::InvalidArgument`] for an interface of what is no multicast group; [`Error::Term`]; [`Error::Io`] for what else the
     /// system answers. An ipc file that nobody listens on is taken over; any other file is left
     /// alone.
     pub fn bind(&self, endpoint: &str) -> Result<()> {
         let mut base = self.base();
         base.process()?;
         match Endpoint::for_bind(endpoint)? {
+            Endpoint::Udp(address) => bind_udp(&mut base, endpoint, &address)?,
+            _ if base.socket_type() == SocketType::DGRAM => {
+                return Err(Error::IncompatibleTransport);
+            }
             Endpoint::Inproc(_) if base.options.raw => return Err(Error::IncompatibleTransport),
             Endpoint::Inproc(name) => base.bind_inproc(endpoint, &name, Instant::now())?,
             network @ (Endpoint::Tcp(_) | Endpoint::Ipc(_)) => {
@@ -132,13 +142,22 @@ impl Socket {
     /// semicolon: `tcp://source:port;host:port`. A DEALER, REQ, SUB or PUB that is connected to
     /// the same tcp or ipc endpoint already stays as it is.
     ///
+    /// A RADIO sends datagrams to `udp://host:port`, or to a multicast group, through an interface
+    /// if that is said: `udp://interface;group:port`. A host name is looked up in the call, which
+    /// then blocks. Whatever groups its messages have, all are sent, those longer than 8 KiB with
+    /// their group excepted; nobody tells whether they arrive.
+    ///
     /// # Errors
     /// As for [`Socket::bind`], but nothing about whether the peer can be reached: that is told by
-    /// [`Socket::monitor`].
+    /// [`Socket::monitor`]. [`Error::IncompatibleTransport`] for other types than RADIO over udp.
     pub fn connect(&self, endpoint: &str) -> Result<()> {
         let mut base = self.base();
         base.process()?;
         match Endpoint::for_connect(endpoint)? {
+            Endpoint::Udp(address) => connect_udp(&mut base, endpoint, &address)?,
+            _ if base.socket_type() == SocketType::DGRAM => {
+                return Err(Error::IncompatibleTransport);
+            }
             Endpoint::Inproc(_) if base.options.raw => return Err(Error::IncompatibleTransport),
             Endpoint::Inproc(name) => base.connect_inproc(endpoint, &name, Instant::now()),
             network @ (Endpoint::Tcp(_) | Endpoint::Ipc(_)) => {
@@ -158,17 +177,7 @@ impl Socket {
     /// [`Socket::last_endpoint`] after that (only the latter where there was a wildcard);
     /// [`Error::Term`].
     pub fn unbind(&self, endpoint: &str) -> Result<()> {
-        self.base().process()?;
-        let id = self.base().release(endpoint, true)?;
-        self.ctx.set_endpoints(self.id, self.base().endpoints());
-        let deadline = Instant::now() + UNBIND_LIMIT;
-        while self.base().is_releasing(id) {
-            if !self.base().wait(Some(deadline)) {
-                return Err(Error::Again);
-            }
-            self.base().process()?;
-        }
-        Ok(())
+        self.wait_unbound(endpoint, Some(UNBIND_LIMIT))
     }
 
     /// Takes a [`Socket::connect`] back. What was sent is delivered in the background, within the
@@ -179,7 +188,7 @@ impl Socket {
     pub fn disconnect(&self, endpoint: &str) -> Result<()> {
         let mut base = self.base();
         base.process()?;
-        base.release(endpoint, false)?;
+        base.release(endpoint, false, Instant::now())?;
         self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
@@ -463,13 +472,21 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Hands the socket to the reaper, once. The notice is given when it is gone.
+    fn close(&mut self, notice: Option<Notice>) {
+        if let Some(socket) = self.base.get_mut().take() {
+            // At once, so that the next socket can be bound to the name.
+            socket.give_up_names(Instant::now());
+            let id = self.id;
+            self.reaper.reap(Dying { socket, id, notice });
+        }
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
-        if let Some(base) = self.base.get_mut().take() {
-            // At once, so that the next socket can be bound to the name.
-            base.give_up_names(Instant::now());
-            self.reaper.reap(base, self.id);
-        }
+        self.close(None);
     }
 }
 
@@ -506,8 +523,28 @@ fn bind_network(base: &mut SocketBase, text: &str, endpoint: &Endpoint) -> Resul
     }
 }
 
+/// DISH and DGRAM receive datagrams at an address of their own.
+fn bind_udp(base: &mut SocketBase, text: &str, address: &UdpAddress) -> Result<()> {
+    let form = match base.socket_type() {
+        SocketType::DISH => DatagramForm::Receive,
+        SocketType::DGRAM => DatagramForm::Addressed,
+        _ => return Err(Error::IncompatibleTransport),
+    };
+    let udp = udp::bind(address, &base.options)?;
+    base.run_datagrams(text, &udp.endpoint, udp.socket, form)
+}
+
+/// RADIO sends datagrams to one address.
+fn connect_udp(base: &mut SocketBase, text: &str, address: &UdpAddress) -> Result<()> {
+    if base.socket_type() != SocketType::RADIO {
+        return Err(Error::IncompatibleTransport);
+    }
+    let udp = udp::connect(address, &base.options)?;
+    base.run_datagrams(text, text, udp.socket, DatagramForm::SendTo(udp.address))
+}
+
 /// What a refusal means to the caller.
-fn error_of(refused: Refused) -> Error {
+pub(crate) fn error_of(refused: Refused) -> Error {
     match refused {
         Refused::WouldBlock | Refused::Yield => Error::Again,
         Refused::Fsm => Error::Fsm,

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::command::{
-    ChildId, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd,
+    ChildId, DatagramForm, DatagramSpec, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent,
+    SessionSpec, SocketCmd,
 };
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -168,6 +169,7 @@ impl SocketBase {
             PipeEvent::Writable => self.pattern.on_writable(&mut self.pipes, key),
             PipeEvent::PeerClosed => self.pattern.on_closed(&mut self.pipes, key),
             PipeEvent::Hiccup => self.pattern.on_hiccup(&mut self.pipes, key),
+            PipeEvent::Joined | PipeEvent::Parted => {}
         }
     }
 
@@ -180,9 +182,13 @@ impl SocketBase {
         let origin = bond.origin.clone();
         let inproc = bond.own.is_none();
         end.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        // It was handed over by somebody who is there.
+        end.on_event(PipeEvent::Joined);
         if inproc {
-            end.write_uncounted(self.introduction());
-            end.flush();
+            self.introduce(&mut end);
+            if let Some(farewell) = self.options.farewell() {
+                end.set_last_words(farewell);
+            }
         }
         self.take_pipe(end, endpoint, origin);
     }
@@ -287,18 +293,54 @@ impl SocketBase {
         Ok(())
     }
 
+    /// Starts to send or receive datagrams through a socket of the system.
+    ///
+    /// # Errors
+    /// [`Error::NoIoThread`] if the affinity allows none.
+    pub(crate) fn run_datagrams(
+        &mut self,
+        text: &str,
+        resolved: &str,
+        socket: socket2::Socket,
+        form: DatagramForm,
+    ) -> Result<(), Error> {
+        let thread = self.choose_thread()?;
+        let kind = match form {
+            DatagramForm::SendTo(_) => BondKind::Connected,
+            DatagramForm::Receive | DatagramForm::Addressed => BondKind::Bound,
+        };
+        let id = self.new_bond(text, resolved, kind);
+        let (mut ours, pipe) = pipe::pair(false);
+        ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        let origin = Origin {
+            datagrams: true,
+            ..Origin::default()
+        };
+        self.take_pipe(ours, id, origin);
+        let spec = DatagramSpec {
+            parent: self.parent(id),
+            socket,
+            form,
+            pipe,
+        };
+        self.children += 1;
+        self.around.threads[thread]
+            .mailbox
+            .post(IoCmd::Datagrams(Box::new(spec)));
+        Ok(())
+    }
+
     /// Connects to a name of the context, bound now or later.
     pub(crate) fn connect_inproc(&mut self, text: &str, name: &str, now: Instant) {
         let id = self.new_bond(text, text, BondKind::Connected);
         let (mut ours, theirs) = pipe::pair(self.options.conflate);
         ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
-        ours.write_uncounted(self.introduction());
-        ours.flush();
+        self.introduce(&mut ours);
         let origin = self.origin();
         self.take_pipe(ours, id, origin);
         self.around
             .registry
-            .connect(name, theirs, &self.mailbox, now);
+            .connect(name, theirs, (&self.mailbox, id), now);
     }
 
     /// Starts a session that connects.
@@ -337,7 +379,12 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::NoSuchEndpoint`] if `text` is neither what was given nor what it was resolved to.
-    pub(crate) fn release(&mut self, text: &str, bound: bool) -> Result<EndpointId, Error> {
+    pub(crate) fn release(
+        &mut self,
+        text: &str,
+        bound: bool,
+        now: Instant,
+    ) -> Result<EndpointId, Error> {
         let kind = if bound {
             BondKind::Bound
         } else {
@@ -353,23 +400,33 @@ impl SocketBase {
             .find(|(_, bond)| bond.kind == kind && known(bond));
         let id = *found.ok_or(Error::NoSuchEndpoint)?.0;
         if text.starts_with("inproc://") {
-            self.release_inproc(id);
+            self.release_inproc(id, now);
         } else {
             self.release_network(id);
         }
         Ok(id)
     }
 
-    fn release_inproc(&mut self, id: EndpointId) {
+    fn release_inproc(&mut self, id: EndpointId, now: Instant) {
         let Some(bond) = self.bonds.remove(&id) else {
             return;
         };
         match bond.kind {
             BondKind::Bound => self.around.registry.unbind(id, &self.mailbox),
             BondKind::Connected => {
+                let said = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::was_written_to);
+                let linger = if bond.pipes.iter().any(said) {
+                    self.linger()
+                } else {
+                    Some(Duration::ZERO)
+                };
                 for key in bond.pipes {
                     self.pattern.detach(&mut self.pipes, key);
                 }
+                // If nobody has bound the name yet.
+                let expires = linger.map(|linger| now + linger);
+                let registry = &self.around.registry;
+                registry.disconnect((&self.mailbox, id), now, expires);
             }
         }
     }
@@ -400,6 +457,30 @@ impl SocketBase {
     pub(crate) fn is_releasing(&self, id: EndpointId) -> bool {
         let own_lives = |bond: &Bond| bond.own.is_none_or(|own| bond.children.contains(&own));
         self.bonds.get(&id).is_some_and(own_lives)
+    }
+
+    /// The endpoint that is being taken back and still has something of its own open.
+    pub(crate) fn releasing(&self, text: &str) -> Option<EndpointId> {
+        let known = |bond: &Bond| bond.closing && (bond.resolved == text || bond.text == text);
+        let mut found = self.bonds.iter().filter(|(_, bond)| known(bond));
+        found.find_map(|(id, _)| self.is_releasing(*id).then_some(*id))
+    }
+
+    /// Whether every endpoint that the socket connects to has a peer there now; of a socket that
+    /// connects to none, whether it has a peer.
+    pub(crate) fn is_connected(&self) -> bool {
+        let is_up = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::is_joined);
+        let connects = |bond: &&Bond| bond.kind == BondKind::Connected && !bond.closing;
+        let mut connected = self.bonds.values().filter(connects).peekable();
+        if connected.peek().is_none() {
+            return self.pipes.iter().any(|(_, pipe)| pipe.is_joined());
+        }
+        connected.all(|bond| bond.pipes.iter().any(is_up))
+    }
+
+    /// Refuses until so many peers have subscribed to something.
+    pub(crate) fn has_subscribers(&mut self, peers: usize) -> Result<(), Refused> {
+        self.pattern.has_subscribers(&mut self.pipes, peers)
     }
 
     /// The endpoint of the last bind, resolved, or of the last connect; empty before.
@@ -456,13 +537,25 @@ impl SocketBase {
             endpoint,
             options: Arc::new(options),
             events: self.events.clone(),
+            doorkeeper: self.around.registry.clone(),
         }
     }
 
     fn origin(&mut self) -> Origin {
         Origin {
             routing_id: self.connect_routing_id.take(),
+            ..Origin::default()
         }
+    }
+
+    /// Says to an inproc peer what goes before all messages.
+    fn introduce(&self, end: &mut PipeEnd) {
+        end.write_uncounted(self.introduction());
+        if let Some(hello) = self.options.hello() {
+            // A new pipe has room for a message.
+            let _ = end.write(hello);
+        }
+        end.flush();
     }
 
     /// What an inproc peer is told in place of a handshake.
@@ -562,6 +655,31 @@ impl SocketBase {
     pub(crate) fn last_routing_id(&self) -> Option<&Bytes> {
         let bond = self.bonds.get(&EndpointId(self.last_bond))?;
         self.pattern.routing_id_of(*bond.pipes.last()?)
+    }
+
+    /// The number of the peer that the last connect leads to; SERVER and PEER.
+    pub(crate) fn last_peer_id(&self) -> Option<u32> {
+        let bond = self.bonds.get(&EndpointId(self.last_bond))?;
+        self.pattern.peer_id_of(*bond.pipes.last()?)
+    }
+
+    /// Ends the connection with the peer of a number; false if there is none.
+    pub(crate) fn disconnect_peer(&mut self, id: u32) -> bool {
+        let Some(key) = self.pattern.peer_by_id(id) else {
+            return false;
+        };
+        self.pattern.detach(&mut self.pipes, key);
+        // A session takes its endpoint along when it goes; over inproc there is none.
+        self.bonds.retain(|_, bond| {
+            let is_inproc = bond.text.starts_with("inproc://");
+            bond.kind == BondKind::Bound || !is_inproc || !bond.pipes.contains(&key)
+        });
+        true
+    }
+
+    /// See [`Pattern::topics_count`].
+    pub(crate) fn topics_count(&self) -> Option<usize> {
+        self.pattern.topics_count()
     }
 
     /// Changes the high-water marks of all pipes.
