@@ -10,27 +10,33 @@ use crate::socket::find;
 
 abi! {
     /// DISH: receives a group's messages from now on.
-    fn zmq_join(place: In<c_void>, _group: In<c_char>) -> Result<Done, Errno> {
-        drop(find(place)?.lock()?);
-        Err(Errno::NOT_SUPPORTED)
+    fn zmq_join(place: In<c_void>, group: In<c_char>) -> Result<Done, Errno> {
+        let open = find(place)?.lock()?;
+        open.socket.join(group.text()?)?;
+        Ok(Done)
     }
 
     /// DISH: takes a `zmq_join` back.
-    fn zmq_leave(place: In<c_void>, _group: In<c_char>) -> Result<Done, Errno> {
-        drop(find(place)?.lock()?);
-        Err(Errno::NOT_SUPPORTED)
+    fn zmq_leave(place: In<c_void>, group: In<c_char>) -> Result<Done, Errno> {
+        let open = find(place)?.lock()?;
+        open.socket.leave(group.text()?)?;
+        Ok(Done)
     }
 
     /// PEER: connects, and returns the peer's routing id; 0 if it fails.
-    fn zmq_connect_peer(place: In<c_void>, _endpoint: In<c_char>) -> Result<u32, Errno> {
-        drop(find(place)?.lock()?);
-        Err(Errno::NOT_SUPPORTED)
+    fn zmq_connect_peer(place: In<c_void>, endpoint: In<c_char>) -> Result<u32, Errno> {
+        let open = find(place)?.lock()?;
+        if open.socket.socket_type() == SocketType::PEER && open.socket.is_immediate()? {
+            return Err(Errno::FAULT);
+        }
+        Ok(open.socket.connect_peer(endpoint.text()?)?)
     }
 
     /// PEER, SERVER: closes the connection of a peer.
-    fn zmq_disconnect_peer(place: In<c_void>, _id: u32) -> Result<Done, Errno> {
-        drop(find(place)?.lock()?);
-        Err(Errno::NOT_SUPPORTED)
+    fn zmq_disconnect_peer(place: In<c_void>, id: u32) -> Result<Done, Errno> {
+        let open = find(place)?.lock()?;
+        open.socket.disconnect_peer(id)?;
+        Ok(Done)
     }
 
     /// ROUTER: whether a peer has room for a message: `ZMQ_POLLOUT` or 0.

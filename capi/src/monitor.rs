@@ -208,6 +208,11 @@ fn failure(reason: &Reason) -> (u64, u64) {
         Reason::Protocol(Refused(status @ (300 | 400 | 500))) => {
             (HANDSHAKE_FAILED_AUTH, (*status).into())
         }
+        Reason::Denied(status) => (HANDSHAKE_FAILED_AUTH, (*status).into()),
+        Reason::Zap(error) => match error.code() {
+            Some(code) => (HANDSHAKE_FAILED_PROTOCOL, code.into()),
+            None => no_detail(libc::EFAULT),
+        },
         Reason::Protocol(error) => (HANDSHAKE_FAILED_PROTOCOL, error.code().into()),
         Reason::System(errno) => no_detail(*errno),
         Reason::HandshakeTimeout | Reason::ConnectTimeout | Reason::HeartbeatTimeout => {

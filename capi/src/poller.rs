@@ -3,24 +3,51 @@
 use std::ffi::{c_int, c_long, c_short, c_void};
 use std::os::fd::RawFd;
 use std::ptr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::{Done, Opaque};
+use crate::bell::{Bell, Listeners};
 use crate::errno::Errno;
 use crate::handle::{Handle, kind};
 use crate::poll::{self, Item, POLLERR, POLLIN, POLLOUT, POLLPRI, Target};
-use crate::socket::{SocketHandle, find};
+use crate::socket::{SocketHandle, find, is_thread_safe};
 
 /// A poller.
 #[derive(Debug, Default)]
-pub(crate) struct Poller(Vec<Entry>);
+pub(crate) struct Poller {
+    entries: Vec<Entry>,
+    /// What the poller's descriptor is of: rung by its thread-safe sockets.
+    bell: Option<Arc<Bell>>,
+}
 
 kind!(Poller, 0xcafe_babe, Errno::FAULT);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     item: Item,
     data: Opaque,
+    /// Of a socket that libzmq counts as thread-safe.
+    listeners: Option<Arc<Listeners>>,
+}
+
+impl Entry {
+    fn new(member: Member, data: Opaque, events: c_short) -> Result<Self, Errno> {
+        let listeners = match member {
+            Member::Fd(_) => None,
+            Member::Socket(handle) => {
+                let open = handle.lock()?;
+                let shared = is_thread_safe(open.socket.socket_type());
+                shared.then(|| open.listeners.clone())
+            }
+        };
+        let item = Item::new(member.target(), events);
+        Ok(Self {
+            item,
+            data,
+            listeners,
+        })
+    }
 }
 
 /// `zmq_poller_event_t`.
@@ -101,7 +128,7 @@ fn check_events(events: c_short) -> Result<(), Errno> {
 
 impl Poller {
     fn position(&self, member: Member) -> Option<usize> {
-        self.0.iter().position(|entry| member.is(entry))
+        self.entries.iter().position(|entry| member.is(entry))
     }
 
     fn add(&mut self, member: Member, data: Opaque, events: c_short) -> Result<Done, Errno> {
@@ -109,28 +136,62 @@ impl Poller {
         if self.position(member).is_some() {
             return Err(Errno::INVALID);
         }
-        let item = Item::new(member.target(), events);
-        self.0.push(Entry { item, data });
+        let entry = Entry::new(member, data, events)?;
+        if let (Some(bell), Some(listeners)) = (&self.bell, &entry.listeners) {
+            listeners.add(bell);
+            bell.ring();
+        }
+        self.entries.push(entry);
         Ok(Done)
     }
 
     fn modify(&mut self, member: Member, events: c_short) -> Result<Done, Errno> {
         check_events(events)?;
         let at = self.position(member).ok_or(Errno::INVALID)?;
-        self.0[at].item.events = events;
+        self.entries[at].item.events = events;
         Ok(Done)
     }
 
     fn remove(&mut self, member: Member) -> Result<Done, Errno> {
         let at = self.position(member).ok_or(Errno::INVALID)?;
-        self.0.remove(at);
+        let entry = self.entries.remove(at);
+        if let (Some(bell), Some(listeners)) = (&self.bell, entry.listeners) {
+            listeners.remove(bell);
+        }
         Ok(Done)
+    }
+
+    /// The descriptor that becomes readable when something comes for a thread-safe socket.
+    fn fd(&mut self) -> Result<RawFd, Errno> {
+        if let Some(bell) = &self.bell {
+            return Ok(bell.raw_fd());
+        }
+        let all = self.entries.iter();
+        let listeners: Vec<_> = all.filter_map(|entry| entry.listeners.as_ref()).collect();
+        if listeners.is_empty() {
+            return Err(Errno::INVALID);
+        }
+        let bell = Bell::new()?;
+        for listeners in listeners {
+            listeners.add(&bell);
+        }
+        // What came before it is news to it too.
+        bell.ring();
+        let fd = bell.raw_fd();
+        self.bell = Some(bell);
+        Ok(fd)
     }
 }
 
 /// Waits, and writes what is found over `events`. Returns how much.
 fn wait(place: In<c_void>, events: &mut [PollerEvent], timeout: c_long) -> Result<usize, Errno> {
-    let entries = Handle::<Poller>::find(place)?.lock()?.0.clone();
+    let poller = Handle::<Poller>::find(place)?.lock()?;
+    if let Some(bell) = &poller.bell {
+        // Before the sockets are asked what it was rung for.
+        bell.clear();
+    }
+    let entries = poller.entries.clone();
+    drop(poller);
     let wanted: Vec<_> = entries
         .into_iter()
         .filter(|entry| entry.item.events != 0)
@@ -176,14 +237,18 @@ abi! {
     /// Gives a poller up.
     fn zmq_poller_destroy(place: Out<Opaque>) -> Result<Done, Errno> {
         let place = place.get().ok_or(Errno::FAULT)?;
-        Handle::<Poller>::find(place.as_in())?.close()?;
+        let poller = Handle::<Poller>::find(place.as_in())?.close()?;
+        if let Some(bell) = poller.bell {
+            let all = poller.entries.iter().filter_map(|entry| entry.listeners.as_ref());
+            all.for_each(|listeners| listeners.remove(&bell));
+        }
         place.0 = ptr::null_mut();
         Ok(Done)
     }
 
     /// How many members it has.
     fn zmq_poller_size(place: In<c_void>) -> Result<c_int, Errno> {
-        with(place, |poller| Ok(c_int::try_from(poller.0.len()).unwrap_or(c_int::MAX)))
+        with(place, |poller| Ok(c_int::try_from(poller.entries.len()).unwrap_or(c_int::MAX)))
     }
 
     /// Adds a socket.
@@ -263,10 +328,9 @@ abi! {
 
     /// A descriptor to wait for the poller by, if it has a thread-safe socket.
     fn zmq_poller_fd(place: In<c_void>, fd: Out<RawFd>) -> Result<Done, Errno> {
-        with(place, |_| Ok(()))?;
-        if fd.is_null() {
-            return Err(Errno::FAULT);
-        }
-        Err(Errno::INVALID)
+        Handle::<Poller>::find(place)?;
+        let place_of_fd = fd.get().ok_or(Errno::FAULT)?;
+        *place_of_fd = with(place, Poller::fd)?;
+        Ok(Done)
     }
 }

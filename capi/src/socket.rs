@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ferrozmq::{DONTWAIT, Error, Msg, POLLIN, SNDMORE, SendError, Socket, SocketType};
+use ferrozmq::{DONTWAIT, Error, Msg, POLLIN, POLLOUT, SNDMORE, SendError, Socket, SocketType};
 use nix::libc;
 
 use crate::abi::{Done, Opaque};
@@ -70,7 +70,13 @@ impl Open {
     /// What can be done without waiting.
     pub(crate) fn events(&self) -> Result<i16, Errno> {
         self.heed();
-        Ok(self.socket.get_events()?)
+        let events = self.socket.get_events()?;
+        // libzmq says so, for a DISH sends what it joins and leaves.
+        let always = match self.socket.socket_type() {
+            SocketType::DISH => POLLOUT,
+            _ => 0,
+        };
+        Ok(events | always)
     }
 
     #[inline]
@@ -313,11 +319,23 @@ fn release(place: In<c_void>, text: In<c_char>) -> Result<Done, Errno> {
     }
 }
 
+/// Whether libzmq lets several threads use a socket of this type. Ours can be used so whatever
+/// their types; but programs ask, and these have no `ZMQ_FD` there.
+pub(crate) fn is_thread_safe(socket_type: SocketType) -> bool {
+    use SocketType::{CHANNEL, CLIENT, DISH, GATHER, PEER, RADIO, SCATTER, SERVER};
+    matches!(
+        socket_type,
+        SERVER | CLIENT | RADIO | DISH | GATHER | SCATTER | PEER | CHANNEL
+    )
+}
+
 /// The socket type of a number.
 fn socket_type(number: c_int) -> Result<SocketType, Errno> {
-    use SocketType::{DEALER, PAIR, PUB, PULL, PUSH, REP, REQ, ROUTER, STREAM, SUB, XPUB, XSUB};
+    #[allow(clippy::enum_glob_use, reason = "all of them")]
+    use SocketType::*;
     let all = [
-        PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB, STREAM,
+        PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB, STREAM, SERVER, CLIENT,
+        RADIO, DISH, GATHER, SCATTER, DGRAM, PEER, CHANNEL,
     ];
     let found = all.into_iter().find(|known| known.number() == number);
     found.ok_or(Errno::INVALID)

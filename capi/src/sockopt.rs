@@ -54,10 +54,18 @@ pub(crate) mod number {
         ROUTER_RAW = 41;
         IPV6 = 42;
         MECHANISM = 43;
+        PLAIN_SERVER = 44;
+        PLAIN_USERNAME = 45;
+        PLAIN_PASSWORD = 46;
+        CURVE_SERVER = 47;
+        CURVE_PUBLICKEY = 48;
+        CURVE_SECRETKEY = 49;
+        CURVE_SERVERKEY = 50;
         PROBE_ROUTER = 51;
         REQ_CORRELATE = 52;
         REQ_RELAXED = 53;
         CONFLATE = 54;
+        ZAP_DOMAIN = 55;
         ROUTER_HANDOVER = 56;
         TOS = 57;
         IPC_FILTER_PID = 58;
@@ -65,6 +73,7 @@ pub(crate) mod number {
         IPC_FILTER_GID = 60;
         CONNECT_ROUTING_ID = 61;
         HANDSHAKE_IVL = 66;
+        SOCKS_PROXY = 68;
         XPUB_NODROP = 69;
         XPUB_MANUAL = 71;
         XPUB_WELCOME_MSG = 72;
@@ -80,13 +89,23 @@ pub(crate) mod number {
         MULTICAST_MAXTPDU = 84;
         USE_FD = 89;
         BINDTODEVICE = 92;
+        ZAP_ENFORCE_DOMAIN = 93;
         LOOPBACK_FASTPATH = 94;
         METADATA = 95;
         MULTICAST_LOOP = 96;
+        ROUTER_NOTIFY = 97;
+        XPUB_MANUAL_LAST_VALUE = 98;
+        SOCKS_USERNAME = 99;
+        SOCKS_PASSWORD = 100;
         ONLY_FIRST_SUBSCRIBE = 108;
         RECONNECT_STOP = 109;
+        HELLO_MSG = 110;
+        DISCONNECT_MSG = 111;
         PRIORITY = 112;
+        BUSY_POLL = 113;
+        HICCUP_MSG = 114;
         XSUB_VERBOSE_UNSUBSCRIBE = 115;
+        TOPICS_COUNT = 116;
     }
 }
 
@@ -96,9 +115,7 @@ pub(crate) mod number {
 pub(crate) struct Told {
     rate: c_int,
     recovery_ivl: c_int,
-    multicast_hops: c_int,
     multicast_maxtpdu: c_int,
-    multicast_loop: bool,
     loopback_fastpath: bool,
     /// On types that cannot conflate.
     conflate: bool,
@@ -111,9 +128,7 @@ impl Default for Told {
         Self {
             rate: 100,
             recovery_ivl: 10_000,
-            multicast_hops: 1,
             multicast_maxtpdu: 1500,
-            multicast_loop: true,
             loopback_fastpath: false,
             conflate: false,
             no_reconnect: -1,
@@ -199,6 +214,15 @@ impl<'a> Value<'a> {
         std::str::from_utf8(bytes).map_err(|_| Errno::INVALID)
     }
 
+    /// A text; a NULL takes back what was set, and an empty one is none.
+    fn text_or_null(self) -> Result<Option<&'a str>, Errno> {
+        match self.0 {
+            None => Ok(None),
+            Some([]) => Err(Errno::INVALID),
+            Some(_) => self.text().map(Some),
+        }
+    }
+
     /// A text; none of length 0 takes back what was set.
     fn text_or_none(self) -> Result<Option<&'a str>, Errno> {
         match self.0 {
@@ -272,8 +296,8 @@ abi! {
         len: Out<usize>,
     ) -> Result<Done, Errno> {
         let mut open = find(place)?.lock()?;
-        let found = get::get(&mut open, option)?;
         let len = len.get().ok_or(Errno::INVALID)?;
+        let found = get::get(&mut open, option, *len)?;
         *len = found.write(value, *len)?;
         Ok(Done)
     }

@@ -77,6 +77,8 @@ programs! {
     descriptors_of_sockets: "fd.c";
     bad_handles: "handles.c";
     sockets_shared_by_threads: "threads.c";
+    draft_types: "draft.c";
+    security: "security.c";
     from_cpp: "header.cpp";
 }
 

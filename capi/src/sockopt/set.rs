@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use ferrozmq::{ReconnectStop, Socket, SocketType};
+use ferrozmq::{ReconnectStop, RouterNotify, Socket, SocketType};
 
 use super::Value;
 use super::number as n;
@@ -15,9 +15,15 @@ use crate::socket::Open;
 pub(super) fn set(open: &mut Open, option: c_int, value: Value<'_>) -> Result<(), Errno> {
     // So that a context that has ended is told of first.
     open.socket.get_rcvmore()?;
-    match set_told(open, option, value) {
-        Some(set) => set,
-        None => set_of(&open.socket, option, value),
+    if let Some(set) = set_told(open, option, value) {
+        return set;
+    }
+    match option {
+        n::PLAIN_SERVER..=n::CURVE_SERVERKEY | n::ZAP_DOMAIN | n::ZAP_ENFORCE_DOMAIN => {
+            set_security(&open.socket, option, value)
+        }
+        n::TOS.. => set_later(&open.socket, option, value),
+        _ => set_early(&open.socket, option, value),
     }
 }
 
@@ -27,9 +33,7 @@ fn set_told(open: &mut Open, option: c_int, value: Value<'_>) -> Option<Result<(
     Some(match option {
         n::RATE => value.int_from(1).map(|rate| told.rate = rate),
         n::RECOVERY_IVL => value.int_from(0).map(|ivl| told.recovery_ivl = ivl),
-        n::MULTICAST_HOPS => value.int_from(1).map(|hops| told.multicast_hops = hops),
         n::MULTICAST_MAXTPDU => value.int_from(1).map(|size| told.multicast_maxtpdu = size),
-        n::MULTICAST_LOOP => value.relaxed_bool().map(|on| told.multicast_loop = on),
         n::LOOPBACK_FASTPATH => value.relaxed_bool().map(|on| told.loopback_fastpath = on),
         n::CONFLATE => value.strict_bool().and_then(|on| {
             use SocketType::{DEALER, PUB, PULL, PUSH, SUB};
@@ -52,10 +56,8 @@ fn set_told(open: &mut Open, option: c_int, value: Value<'_>) -> Option<Result<(
     })
 }
 
-fn set_of(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Errno> {
-    if option >= n::TOS {
-        return set_later(socket, option, value);
-    }
+/// Options before `ZMQ_TOS`.
+fn set_early(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Errno> {
     match option {
         n::AFFINITY => socket.set_affinity(u64::from_ne_bytes(value.fixed()?))?,
         n::ROUTING_ID => socket.set_routing_id(value.bytes()?)?,
@@ -72,6 +74,7 @@ fn set_of(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Errno>
         }
         n::SNDHWM => socket.set_sndhwm(value.natural()?)?,
         n::RCVHWM => socket.set_rcvhwm(value.natural()?)?,
+        n::MULTICAST_HOPS => socket.set_multicast_hops(value.natural()?)?,
         n::RCVTIMEO => socket.set_rcvtimeo(value.time_or_never()?)?,
         n::SNDTIMEO => socket.set_sndtimeo(value.time_or_never()?)?,
         n::IPV4ONLY => socket.set_ipv6(!value.strict_bool()?)?,
@@ -112,6 +115,7 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
         }
         n::CONNECT_ROUTING_ID => socket.set_connect_routing_id(value.bytes()?)?,
         n::HANDSHAKE_IVL => socket.set_handshake_ivl(Some(value.time()?))?,
+        n::SOCKS_PROXY => socket.set_socks_proxy(value.text_or_none()?)?,
         n::XPUB_NODROP => socket.set_xpub_nodrop(value.natural_bool()?)?,
         n::XPUB_MANUAL => socket.set_xpub_manual(value.natural_bool()?)?,
         n::XPUB_WELCOME_MSG => socket.set_xpub_welcome_msg(value.0.unwrap_or_default())?,
@@ -131,8 +135,17 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
         }
         n::BINDTODEVICE => socket.set_bindtodevice(value.text_or_none()?)?,
         n::METADATA => set_metadata(socket, value)?,
+        n::MULTICAST_LOOP => socket.set_multicast_loop(value.relaxed_bool()?)?,
+        n::ROUTER_NOTIFY => socket.set_router_notify(router_notify(value.int()?)?)?,
+        n::XPUB_MANUAL_LAST_VALUE => socket.set_xpub_manual_last_value(value.natural_bool()?)?,
+        n::SOCKS_USERNAME => socket.set_socks_username(value.text_or_none()?.unwrap_or(""))?,
+        n::SOCKS_PASSWORD => socket.set_socks_password(value.text_or_none()?.unwrap_or(""))?,
         n::ONLY_FIRST_SUBSCRIBE => socket.set_only_first_subscribe(value.natural_bool()?)?,
         n::RECONNECT_STOP => socket.set_reconnect_stop(reconnect_stop(value.int()?)?)?,
+        n::HELLO_MSG => socket.set_hello_msg(value.0.unwrap_or_default())?,
+        n::DISCONNECT_MSG => socket.set_disconnect_msg(value.0.unwrap_or_default())?,
+        n::HICCUP_MSG => socket.set_hiccup_msg(value.0.unwrap_or_default())?,
+        n::BUSY_POLL => socket.set_busy_poll(value.natural()?)?,
         n::PRIORITY => socket.set_priority(value.natural()?)?,
         n::XSUB_VERBOSE_UNSUBSCRIBE => {
             socket.set_xsub_verbose_unsubscribe(value.natural_bool()?)?;
@@ -140,6 +153,33 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
         _ => return Err(Errno::INVALID),
     }
     Ok(())
+}
+
+/// Options of security. The last that is set decides the mechanism.
+fn set_security(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Errno> {
+    match option {
+        n::PLAIN_SERVER => socket.set_plain_server(value.strict_bool()?)?,
+        n::PLAIN_USERNAME => socket.set_plain_username(value.text_or_null()?)?,
+        n::PLAIN_PASSWORD => socket.set_plain_password(value.text_or_null()?)?,
+        n::CURVE_SERVER => socket.set_curve_server(value.strict_bool()?)?,
+        n::CURVE_PUBLICKEY => socket.set_curve_publickey(value.bytes()?)?,
+        n::CURVE_SECRETKEY => socket.set_curve_secretkey(value.bytes()?)?,
+        n::CURVE_SERVERKEY => socket.set_curve_serverkey(value.bytes()?)?,
+        n::ZAP_DOMAIN => socket.set_zap_domain(value.text()?)?,
+        n::ZAP_ENFORCE_DOMAIN => socket.set_zap_enforce_domain(value.relaxed_bool()?)?,
+        _ => return Err(Errno::INVALID),
+    }
+    Ok(())
+}
+
+fn router_notify(bits: c_int) -> Result<RouterNotify, Errno> {
+    if bits & !3 != 0 {
+        return Err(Errno::INVALID);
+    }
+    let mut notify = RouterNotify::default();
+    notify.connect = bits & 1 != 0;
+    notify.disconnect = bits & 2 != 0;
+    Ok(notify)
 }
 
 fn seconds(value: Value<'_>) -> Result<Option<Duration>, Errno> {
