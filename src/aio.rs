@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 pub use self::sending::Sending;
-use self::sending::{send_batch, send_now};
+use self::sending::{send_batch, send_unflushed};
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -91,7 +91,7 @@ pub struct AsyncSocket {
     /// What a dropped [`Sending`] has not sent.
     unsent: Multipart,
     /// What the sink took and has not sent.
-    queued: Multipart,
+    queued: Option<Multipart>,
     calls_left: u8,
 }
 
@@ -114,7 +114,7 @@ impl Socket {
             socket: self,
             waiters: Waiters::new(),
             unsent: Multipart::new(),
-            queued: Multipart::new(),
+            queued: None,
             calls_left: CALLS_PER_TURN,
         }
     }
@@ -169,7 +169,7 @@ impl AsyncSocket {
     /// # Errors
     /// As for [`Socket::send`]; the message comes back.
     pub fn send(&mut self, message: impl Into<Msg>) -> Sending<'_> {
-        self.send_multipart([message])
+        Sending::new(self, message.into())
     }
 
     /// Sends a message of several frames: all of them or none.
@@ -179,14 +179,12 @@ impl AsyncSocket {
     ///
     /// # Errors
     /// As for [`Socket::send_multipart`]; the frames come back.
-    pub fn send_multipart<I>(&mut self, frames: I) -> Sending<'_>
+    pub fn send_multipart<I>(&mut self, frames: I) -> Sending<'_, Multipart>
     where
         I: IntoIterator,
         I::Item: Into<Msg>,
     {
-        self.unsent.clear();
-        let frames = frames.into_iter().map(Into::into).collect();
-        Sending::new(self, frames)
+        Sending::new(self, frames.into_iter().map(Into::into).collect())
     }
 
     /// Sends all messages in a queue, and wakes their receivers as seldom as possible. Frames that
@@ -215,7 +213,7 @@ impl AsyncSocket {
     /// the next such call; or else what the sink took and has not sent. Empty if there is nothing.
     pub fn take_unsent(&mut self) -> Multipart {
         if self.unsent.is_empty() {
-            std::mem::take(&mut self.queued)
+            self.queued.take().unwrap_or_default()
         } else {
             std::mem::take(&mut self.unsent)
         }
@@ -237,15 +235,19 @@ impl AsyncSocket {
 
     /// Sends what the sink took before.
     fn poll_send_queued(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.queued.is_empty() {
+        if self.queued.is_none() {
             return Poll::Ready(Ok(()));
         }
-        let mut queued = std::mem::take(&mut self.queued);
-        let polled = self.poll_base(Wait::ToSend, cx, |base| send_now(base, &mut queued));
+        let mut queued = self.queued.take();
+        let polled = self.poll_base(Wait::ToSend, cx, |base| {
+            send_unflushed(base, &mut queued)?;
+            base.flush();
+            Ok(())
+        });
         if polled.is_pending() {
             self.queued = queued;
         } else {
-            self.unsent = queued;
+            self.unsent = queued.unwrap_or_default();
         }
         polled
     }

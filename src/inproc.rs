@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::authenticator::Authenticator;
 use crate::command::{Answer, Doorkeeper, EndpointId, SocketCmd};
 use crate::error::Error;
 use crate::mailbox::Mailbox;
@@ -53,6 +54,8 @@ struct Pending {
 struct Names {
     bound: HashMap<String, Bound>,
     pending: HashMap<String, Vec<Pending>>,
+    /// Who has the name of the ZAP handler, in place of a socket.
+    authenticator: Option<Authenticator>,
 }
 
 /// The inproc names of one context.
@@ -66,7 +69,8 @@ impl Registry {
     /// [`Error::AddrInUse`] if the name is bound.
     pub(crate) fn bind(&self, name: &str, bound: Bound, now: Instant) -> Result<(), Error> {
         let mut names = self.0.lock();
-        if names.bound.contains_key(name) {
+        let reserved = names.authenticator.is_some() && name == zap::HANDLER;
+        if reserved || names.bound.contains_key(name) {
             return Err(Error::AddrInUse);
         }
         names.bound.insert(name.to_owned(), bound.clone());
@@ -78,6 +82,18 @@ impl Registry {
             bound.take(end);
         }
         Ok(())
+    }
+
+    /// The authenticator, which from the first call on has the name of the ZAP handler.
+    ///
+    /// # Errors
+    /// [`Error::AddrInUse`] if a socket has bound that name.
+    pub(crate) fn authenticator(&self) -> Result<Authenticator, Error> {
+        let mut names = self.0.lock();
+        if names.bound.contains_key(zap::HANDLER) {
+            return Err(Error::AddrInUse);
+        }
+        Ok(names.authenticator.get_or_insert_default().clone())
     }
 
     /// Hands the far end of a new pipe to whoever has bound the name, now or later; the near
@@ -167,8 +183,12 @@ impl Registry {
 }
 
 impl Doorkeeper for Registry {
-    fn ask(&self, _request: &AuthRequest) -> Answer {
+    fn ask(&self, request: &AuthRequest) -> Answer {
         let names = self.0.lock();
+        if let Some(authenticator) = names.authenticator.clone() {
+            drop(names);
+            return Answer::Verdict(authenticator.judge(request));
+        }
         let Some(bound) = names.bound.get(zap::HANDLER).cloned() else {
             return Answer::Verdict(Verdict::NobodyThere);
         };

@@ -43,6 +43,12 @@
 //! [`proxy`](fn@proxy) connects two, [`Timers`] are for what comes later, and [`Socket::monitor`]
 //! tells what happens to connections.
 //!
+//! # Security
+//!
+//! A connection is open to everybody unless [`Socket::set_security`] says otherwise: [`Curve`]
+//! encrypts and authenticates by keys, [`Plain`] asks for a password. [`Ctx::authenticator`]
+//! decides who is let in.
+//!
 //! # Errors
 //!
 //! [`Error`] says what went wrong, and [`Error::errno`] how libzmq numbers it. A call that would
@@ -78,11 +84,12 @@ mod sync;
 mod slab;
 mod error;
 mod msg;
+mod record;
 mod z85;
 mod keys;
+mod certificate;
 mod security;
 mod zap;
-mod record;
 mod endpoint;
 mod options;
 mod monitor;
@@ -110,6 +117,7 @@ mod pattern;
 
 // Layer 4: the vocabulary of threads.
 mod command;
+mod authenticator;
 mod inproc;
 mod census;
 
@@ -117,13 +125,16 @@ mod census;
 mod io;
 
 // Layer 6: owners.
+mod feeds;
 mod socket_base;
 mod reaper;
+mod host;
 mod ctx;
 
 // Layer 7: the API.
 mod socket;
 mod shared;
+mod sender;
 mod poll;
 mod timers;
 mod proxy;
@@ -140,6 +151,7 @@ pub mod bench_support;
 pub mod fuzzing;
 
 pub use crate::aio::{AsyncSocket, Sending};
+pub use crate::authenticator::{Authenticator, Decision, Rules};
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result, ZapError};
@@ -150,8 +162,9 @@ pub use crate::options::{ReconnectStop, RouterNotify, SocketType};
 pub use crate::poll::{POLLERR, POLLPRI, PollEvent, PollItem, Poller, poll};
 pub use crate::proxy::{ProxySideStatistics, ProxyStatistics, proxy, proxy_steerable};
 pub use crate::security::{Curve, Mechanism, Plain, Security};
+pub use crate::sender::{Feeding, Sender};
 pub use crate::shared::{Listening, SharedSocket};
-pub use crate::socket::{DONTWAIT, Multipart, POLLIN, POLLOUT, SNDMORE, Socket};
+pub use crate::socket::{DONTWAIT, Message, Multipart, POLLIN, POLLOUT, SNDMORE, Socket};
 pub use crate::timers::{TimerId, Timers};
 pub use crate::z85::{z85_decode, z85_encode};
 pub use crate::zap::{AuthRequest, Credentials};

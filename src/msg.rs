@@ -103,12 +103,13 @@ impl Msg {
 
     /// A message with a copy of `body`.
     #[must_use]
+    #[inline(always)]
     pub fn copied(body: &[u8]) -> Self {
         if body.len() > INLINE_MAX {
             return Self::with_body(Body::Shared(Arc::from(body)));
         }
         let mut bytes = [0; INLINE_MAX];
-        bytes[..body.len()].copy_from_slice(body);
+        copy_small(&mut bytes, body);
         #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
         let len = body.len() as u8;
         Self::with_body(Body::Inline { len, bytes })
@@ -134,6 +135,7 @@ impl Msg {
         Self::with_body(Body::Borrowed(Bytes::from_owner(owner)))
     }
 
+    #[inline(always)]
     fn with_body(body: Body) -> Self {
         Self {
             body,
@@ -148,6 +150,7 @@ impl Msg {
 
     /// The body.
     #[must_use]
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.body {
             Body::Inline { len, bytes } => &bytes[..usize::from(*len)],
@@ -193,11 +196,13 @@ impl Msg {
 
     /// Whether more frames of the same message follow (`ZMQ_MORE`).
     #[must_use]
+    #[inline]
     pub fn more(&self) -> bool {
         self.more
     }
 
     /// Sets the MORE flag. `send` does that by itself, from its flags.
+    #[inline]
     pub fn set_more(&mut self, more: bool) {
         self.more = more;
     }
@@ -311,6 +316,7 @@ impl Msg {
         Self::with_body(self.body.clone())
     }
 
+    #[inline]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -332,22 +338,46 @@ impl Msg {
         self.metadata.as_ref()
     }
 
+    #[inline]
     pub(crate) fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
         self.metadata = metadata;
     }
 
     /// Whether the message has what its bytes and its MORE flag do not tell.
+    #[inline]
     pub(crate) fn has_properties(&self) -> bool {
         self.uncounted || self.routing_id != 0 || self.group.is_some()
     }
 
     /// Whether the record is left out of the high-water mark's count.
+    #[inline]
     pub(crate) fn is_uncounted(&self) -> bool {
         self.uncounted
     }
 
     pub(crate) fn set_uncounted(&mut self) {
         self.uncounted = true;
+    }
+}
+
+/// Copies at most [`INLINE_MAX`] bytes to the front of `to`: two moves of a fixed size, which
+/// overlap, are faster than a call for a size known late.
+#[inline(always)]
+fn copy_small(to: &mut [u8; INLINE_MAX], from: &[u8]) {
+    fn ends<const N: usize>(to: &mut [u8; INLINE_MAX], from: &[u8]) -> Option<()> {
+        let (first, last) = (from.first_chunk::<N>()?, from.last_chunk::<N>()?);
+        *to.first_chunk_mut()? = *first;
+        *to.get_mut(from.len() - N..from.len())?.first_chunk_mut()? = *last;
+        Some(())
+    }
+    let done = match from.len() {
+        16.. => ends::<16>(to, from),
+        8.. => ends::<8>(to, from),
+        4.. => ends::<4>(to, from),
+        _ => None,
+    };
+    if done.is_none() || from.len() > 32 {
+        to[..from.len()].copy_from_slice(from);
     }
 }
 

@@ -139,7 +139,7 @@ fn share(hwm: u32) -> u64 {
 }
 
 /// Writes a frame: as bytes, in the form that it has on the wire, if it is fit for that.
-#[inline]
+#[inline(always)]
 fn put(writer: &mut Writer<Msg>, msg: Msg) {
     let complete = !msg.more();
     let flags = if complete { 0 } else { MORE };
@@ -153,7 +153,7 @@ fn put(writer: &mut Writer<Msg>, msg: Msg) {
 }
 
 /// Reads the next frame.
-#[inline]
+#[inline(always)]
 fn take(reader: &mut Reader<Msg>) -> Pop<Msg> {
     let bytes = match reader.peek() {
         Pop::Item(bytes) => bytes,
@@ -166,11 +166,14 @@ fn take(reader: &mut Reader<Msg>) -> Pop<Msg> {
             reader.consume(record.end);
             Pop::Item(frame)
         }
-        None => {
-            reader.consume(1);
-            Pop::Item(reader.take_value().expect("Y4: a marker has its value"))
-        }
+        None => Pop::Item(take_value(reader)),
     }
+}
+
+#[cold]
+fn take_value(reader: &mut Reader<Msg>) -> Msg {
+    reader.consume(1);
+    reader.take_value().expect("Y4: a marker has its value")
 }
 
 /// The messages on their way in one direction: a queue, or only the latest whole message.
@@ -254,6 +257,7 @@ fn direction(conflate: bool) -> (Outbound, Inbound) {
 }
 
 impl Outbound {
+    #[inline(always)]
     fn push(&mut self, msg: Msg) {
         match self {
             Self::Queue(writer) => put(writer, msg),
@@ -303,25 +307,33 @@ impl Outbound {
 }
 
 impl Inbound {
+    #[inline(always)]
     fn pop(&mut self) -> Pop<Msg> {
         match self {
             Self::Queue(reader) => take(reader),
-            Self::Latest {
-                slot,
-                current,
-                notes,
-            } => {
-                while current.is_empty() {
-                    match take(notes) {
-                        Pop::Item(note) if note.kind() != Kind::Data => return Pop::Item(note),
-                        Pop::Item(_) => *current = std::mem::take(&mut *slot.lock()),
-                        Pop::Empty => return Pop::Empty,
-                        Pop::Finished => return Pop::Finished,
-                    }
-                }
-                current.pop().map_or(Pop::Empty, Pop::Item)
+            Self::Latest { .. } => self.pop_latest(),
+        }
+    }
+
+    #[cold]
+    fn pop_latest(&mut self) -> Pop<Msg> {
+        let Self::Latest {
+            slot,
+            current,
+            notes,
+        } = self
+        else {
+            return Pop::Empty;
+        };
+        while current.is_empty() {
+            match take(notes) {
+                Pop::Item(note) if note.kind() != Kind::Data => return Pop::Item(note),
+                Pop::Item(_) => *current = std::mem::take(&mut *slot.lock()),
+                Pop::Empty => return Pop::Empty,
+                Pop::Finished => return Pop::Finished,
             }
         }
+        current.pop().map_or(Pop::Empty, Pop::Item)
     }
 
     fn reader(&mut self) -> &mut Reader<Msg> {
@@ -353,19 +365,23 @@ impl PipeEnd {
         }
     }
 
+    #[inline]
     fn ours(&self) -> &Side {
         &self.common.sides[self.own]
     }
 
+    #[inline]
     fn theirs(&self) -> &Side {
         &self.common.sides[1 - self.own]
     }
 
     /// How many messages may be on the way from us, and to us.
+    #[inline]
     fn capacity_out(&self) -> u64 {
         self.common.capacities[self.own].load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn capacity_in(&self) -> u64 {
         self.common.capacities[1 - self.own].load(Ordering::Relaxed)
     }
@@ -453,6 +469,7 @@ impl PipeEnd {
     }
 
     /// Writes a frame; it can be read once its message is complete and flushed.
+    #[inline(always)]
     pub(crate) fn write(&mut self, msg: Msg) -> Result<(), WriteError> {
         if self.peer_gone {
             return Err(WriteError::Closed(msg));
@@ -501,6 +518,7 @@ impl PipeEnd {
     }
 
     /// Makes all complete messages readable, and wakes the reader if it sleeps.
+    #[inline]
     pub(crate) fn flush(&mut self) {
         if self.outbound.writer().flush() {
             self.theirs().post(PipeEvent::Readable);
@@ -513,12 +531,19 @@ impl PipeEnd {
         self.mid_message = false;
     }
 
+    #[inline(always)]
     fn has_credit(&mut self) -> bool {
         if matches!(self.outbound, Outbound::Latest { .. }) {
             return true;
         }
         let capacity = self.capacity_out();
-        if self.written - self.credited < capacity || self.refresh_credit(capacity) {
+        self.written - self.credited < capacity || self.find_credit(capacity)
+    }
+
+    /// Looks for credit that is not known of yet; if there is none, the reader will tell.
+    #[cold]
+    fn find_credit(&mut self, capacity: u64) -> bool {
+        if self.refresh_credit(capacity) {
             return true;
         }
         if !self.attached {
@@ -539,10 +564,12 @@ impl PipeEnd {
     // ── reading ──────────────────────────────────────────────────────────────────────────────
 
     /// Takes the next frame. After `Empty`, [`PipeEvent::Readable`] will come.
+    #[inline(always)]
     pub(crate) fn read(&mut self) -> Pop<Msg> {
-        let frame = match self.peeked.take() {
-            Some(frame) => Pop::Item(frame),
-            None => self.next(),
+        let frame = if self.peeked.is_some() {
+            self.take_peeked()
+        } else {
+            self.next()
         };
         if let Pop::Item(frame) = &frame {
             if !frame.more() && !frame.is_uncounted() {
@@ -550,6 +577,11 @@ impl PipeEnd {
             }
         }
         frame
+    }
+
+    #[cold]
+    fn take_peeked(&mut self) -> Pop<Msg> {
+        self.peeked.take().map_or(Pop::Empty, Pop::Item)
     }
 
     /// The next frame, left where it is; `Empty` and `Finished` as for [`PipeEnd::read`].
@@ -624,6 +656,7 @@ impl PipeEnd {
         reader.published() - reader.position()
     }
 
+    #[inline(always)]
     fn next(&mut self) -> Pop<Msg> {
         while !self.asleep {
             match self.inbound.pop() {
@@ -650,6 +683,7 @@ impl PipeEnd {
         Pop::Empty
     }
 
+    #[inline]
     fn count_read(&mut self, messages: u64) {
         self.read += messages;
         if self.read - self.told >= self.capacity_in().div_ceil(2) {

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
+use std::task::{Wake, Waker};
 use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
@@ -60,6 +60,12 @@ impl Signaler {
         // Without thread-locals, in a destructor of one, a fresh signaler does as well.
         OWN.try_with(|own| own.get_or_init(Arc::default).clone())
             .unwrap_or_default()
+    }
+}
+
+impl Wake for Signaler {
+    fn wake(self: Arc<Self>) {
+        self.signal();
     }
 }
 

@@ -3,9 +3,13 @@
 //! The vocabulary is that of the `zmq` crate, so that a program ports by changing its import;
 //! times are [`Duration`]s.
 
+mod message;
 mod options;
 mod peers;
 pub(crate) mod waiting;
+
+pub use self::message::Message;
+pub(crate) use self::message::join;
 
 use std::cell::{RefCell, RefMut};
 use std::sync::Arc;
@@ -14,10 +18,11 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use crate::census::SocketId;
-use crate::command::DatagramForm;
+use crate::command::{DatagramForm, IoCmd};
 use crate::ctx::Ctx;
 use crate::endpoint::{Endpoint, UdpAddress};
 use crate::error::{Error, Result};
+use crate::host::Hosted;
 use crate::io::transport::{self, Bound, udp};
 use crate::monitor::{Event, EventKind, Monitor};
 use crate::msg::{Msg, SendError};
@@ -216,7 +221,10 @@ impl Socket {
     /// [`Error::NotSupported`], [`Error::HostUnreachable`], [`Error::Term`] or
     /// [`Error::InvalidArgument`] for unknown flags.
     pub fn send(&self, message: impl Into<Msg>, flags: i32) -> std::result::Result<(), SendError> {
-        let mut msg = message.into();
+        self.send_msg(message.into(), flags)
+    }
+
+    fn send_msg(&self, mut msg: Msg, flags: i32) -> std::result::Result<(), SendError> {
         if let Err(error) = check_flags(flags, DONTWAIT | SNDMORE) {
             return Err(SendError {
                 error,
@@ -269,14 +277,8 @@ impl Socket {
         if let Err(error) = check_flags(flags, DONTWAIT | SNDMORE) {
             return refuse(error, frames);
         }
-        let Some(last) = frames.len().checked_sub(1) else {
-            return refuse(
-                Error::InvalidArgument("a message has at least one frame"),
-                frames,
-            );
-        };
-        for (n, frame) in frames.iter_mut().enumerate() {
-            frame.set_more(n != last || flags & SNDMORE != 0);
+        if let Err(error) = join(&mut frames, flags & SNDMORE != 0) {
+            return refuse(error, frames);
         }
         let mut base = self.base();
         let mut frames = frames.into_iter();
@@ -473,13 +475,23 @@ impl Socket {
 }
 
 impl Socket {
-    /// Hands the socket to the reaper, once. The notice is given when it is gone.
+    /// Hands the socket to the reaper, or while there are senders to an I/O thread; once. The
+    /// notice is given when it is gone.
     fn close(&mut self, notice: Option<Notice>) {
         if let Some(socket) = self.base.get_mut().take() {
-            // At once, so that the next socket can be bound to the name.
-            socket.give_up_names(Instant::now());
-            let id = self.id;
-            self.reaper.reap(Dying { socket, id, notice });
+            let (id, host) = (self.id, socket.host());
+            let dying = Dying { socket, id, notice };
+            match host {
+                Some(host) => {
+                    let hosted = Hosted::new(dying, self.reaper.clone());
+                    host.post(IoCmd::Host(Box::new(hosted)));
+                }
+                None => {
+                    // At once, so that the next socket can be bound to the name.
+                    dying.socket.give_up_names(Instant::now());
+                    self.reaper.reap(dying);
+                }
+            }
         }
     }
 }
@@ -490,7 +502,7 @@ impl Drop for Socket {
     }
 }
 
-fn check_flags(flags: i32, known: i32) -> Result<()> {
+pub(crate) fn check_flags(flags: i32, known: i32) -> Result<()> {
     if flags & !known == 0 {
         Ok(())
     } else {
@@ -585,49 +597,78 @@ impl Patience {
     }
 }
 
-fn send_waiting(
+#[inline]
+fn send_waiting(base: &mut SocketBase, msg: Msg, flags: i32) -> std::result::Result<(), SendError> {
+    match try_send(base, msg) {
+        Ok(()) => Ok(()),
+        Err(refused) => send_again(base, refused, flags),
+    }
+}
+
+/// Why a send failed, and what is to become of it.
+type NotSent = (std::result::Result<Refused, Error>, Msg);
+
+#[inline]
+fn try_send(base: &mut SocketBase, msg: Msg) -> std::result::Result<(), NotSent> {
+    if let Err(error) = base.process() {
+        return Err((Err(error), msg));
+    }
+    base.send(msg).map_err(|(refused, msg)| (Ok(refused), msg))
+}
+
+/// Goes on with a send that was refused at first.
+#[cold]
+fn send_again(
     base: &mut SocketBase,
-    mut msg: Msg,
+    mut failed: NotSent,
     flags: i32,
 ) -> std::result::Result<(), SendError> {
     let mut patience = Patience::default();
     loop {
-        if let Err(error) = base.process() {
-            return Err(SendError {
-                error,
-                message: msg,
-            });
-        }
-        let refused = match base.send(msg) {
-            Ok(()) => return Ok(()),
-            Err((refused, back)) => {
-                msg = back;
-                refused
+        let (refused, message) = failed;
+        let error = match refused {
+            Ok(Refused::WouldBlock) => {
+                // What was sent before must be on its way, or waiting would be for ever.
+                base.flush();
+                if patience.wait(base, flags, base.options.send_timeout) {
+                    match try_send(base, message) {
+                        Ok(()) => return Ok(()),
+                        Err(again) => failed = again,
+                    }
+                    continue;
+                }
+                Error::Again
             }
+            Ok(refused) => error_of(refused),
+            Err(error) => error,
         };
-        if refused == Refused::WouldBlock {
-            // What was sent before must be on its way, or waiting would be for ever.
-            base.flush();
-            if patience.wait(base, flags, base.options.send_timeout) {
-                continue;
-            }
-        }
-        return Err(SendError {
-            error: error_of(refused),
-            message: msg,
-        });
+        return Err(SendError { error, message });
     }
 }
 
+#[inline]
 fn recv_waiting(base: &mut SocketBase, flags: i32) -> Result<Msg> {
+    base.process()?;
+    match base.recv() {
+        Ok(msg) => Ok(msg),
+        Err(refused) => recv_again(base, refused, flags),
+    }
+}
+
+/// Goes on with a receive that found nothing at first.
+#[cold]
+fn recv_again(base: &mut SocketBase, mut refused: Refused, flags: i32) -> Result<Msg> {
     let mut patience = Patience::default();
     loop {
+        match refused {
+            Refused::WouldBlock if patience.wait(base, flags, base.options.recv_timeout) => {}
+            Refused::Yield if patience.goes_on(flags, base.options.recv_timeout) => {}
+            refused => return Err(error_of(refused)),
+        }
         base.process()?;
         match base.recv() {
             Ok(msg) => return Ok(msg),
-            Err(Refused::WouldBlock) if patience.wait(base, flags, base.options.recv_timeout) => {}
-            Err(Refused::Yield) if patience.goes_on(flags, base.options.recv_timeout) => {}
-            Err(refused) => return Err(error_of(refused)),
+            Err(again) => refused = again,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::command::{
 };
 use crate::endpoint::Endpoint;
 use crate::error::Error;
+use crate::feeds::{Feeds, Inlet};
 use crate::inproc::{Bound, Registry};
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
@@ -70,6 +71,12 @@ pub(crate) struct SocketBase {
     /// Set when the socket is closed: how long its children may linger.
     closing: Option<Option<Duration>>,
     stopped: bool,
+    /// What senders have sent.
+    pub feeds: Feeds,
+    /// The last frame sent has others behind it.
+    sends_more: bool,
+    /// There is something in the feeds that had to wait for the last of those.
+    feeds_wait: bool,
     /// Whether the message that the last frame received belongs to goes on.
     receives_more: bool,
     /// The routing id for the peer of the next connect.
@@ -91,6 +98,9 @@ impl SocketBase {
             children: 0,
             closing: None,
             stopped: false,
+            feeds: Feeds::new(),
+            sends_more: false,
+            feeds_wait: false,
             receives_more: false,
             connect_routing_id: None,
             options,
@@ -113,18 +123,25 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::Term`] once the context is being terminated.
+    #[inline]
     pub(crate) fn process(&mut self) -> Result<(), Error> {
         if self.mailbox.is_pending() {
-            let mailbox = self.mailbox.clone();
-            for command in mailbox.drain() {
-                self.on_command(command);
-            }
+            self.drain();
         }
         if self.stopped {
             Err(Error::Term)
         } else {
             Ok(())
         }
+    }
+
+    #[cold]
+    fn drain(&mut self) {
+        let mailbox = self.mailbox.clone();
+        for command in mailbox.drain() {
+            self.on_command(command);
+        }
+        self.pump_feeds();
     }
 
     /// Waits until there may be something to react to; false if the deadline came first.
@@ -155,8 +172,51 @@ impl SocketBase {
             SocketCmd::Bind(end, endpoint) => self.on_bind(*end, endpoint),
             SocketCmd::ChildUp(endpoint, child) => self.on_child_up(endpoint, child),
             SocketCmd::ChildGone(endpoint, child) => self.on_child_gone(endpoint, child),
-            SocketCmd::Stop => self.stopped = true,
+            SocketCmd::AddFeed(feed) => {
+                if !self.stopped && self.closing.is_none() {
+                    self.feeds.add(*feed, &self.mailbox);
+                }
+            }
+            SocketCmd::Feed(key, event) => self.feeds.on_event(key, event),
+            SocketCmd::Resume => {}
+            SocketCmd::Stop => {
+                self.stopped = true;
+                self.feeds.stop();
+            }
         }
+    }
+
+    /// Moves what senders have sent, but never into the middle of a message of the owner's.
+    fn pump_feeds(&mut self) {
+        if self.sends_more {
+            self.feeds_wait = true;
+        } else if self.feeds.pump(&mut *self.pattern, &mut self.pipes) {
+            self.mailbox.post(SocketCmd::Resume);
+        }
+    }
+
+    /// The address for a new sender.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] unless the type sends to whoever it may be, [`Error::NoIoThread`]
+    /// if the affinity allows none that could run the socket for its senders.
+    pub(crate) fn inlet(&mut self) -> Result<Arc<Inlet>, Error> {
+        use SocketType::{DEALER, PAIR, PUB, PUSH};
+        if !matches!(self.socket_type(), DEALER | PAIR | PUB | PUSH) {
+            return Err(Error::NotSupported);
+        }
+        self.choose_thread()?;
+        Ok(self.feeds.inlet(&self.mailbox))
+    }
+
+    /// The I/O thread that is to run the socket when its owner leaves it to its senders; `None`
+    /// if there is nothing to do for any.
+    pub(crate) fn host(&self) -> Option<Arc<Mailbox<IoCmd>>> {
+        if self.feeds.are_over() {
+            return None;
+        }
+        let thread = self.choose_thread().ok()?;
+        Some(self.around.threads[thread].mailbox.clone())
     }
 
     fn on_pipe(&mut self, key: Key, event: PipeEvent) {
@@ -589,15 +649,25 @@ impl SocketBase {
     // ── messages ─────────────────────────────────────────────────────────────────────────────
 
     /// Sends a frame; not flushed.
+    #[inline]
     pub(crate) fn send(&mut self, msg: Msg) -> Result<(), (Refused, Msg)> {
-        self.pattern.send(&mut self.pipes, msg)
+        let more = msg.more();
+        self.pattern.send(&mut self.pipes, msg)?;
+        self.sends_more = more;
+        Ok(())
     }
 
     /// Makes what was sent visible to its receivers.
+    #[inline]
     pub(crate) fn flush(&mut self) {
         self.pattern.flush(&mut self.pipes);
+        if self.feeds_wait && !self.sends_more {
+            self.feeds_wait = false;
+            self.mailbox.post(SocketCmd::Resume);
+        }
     }
 
+    #[inline]
     pub(crate) fn recv(&mut self) -> Result<Msg, Refused> {
         let frame = self.pattern.recv(&mut self.pipes)?;
         self.receives_more = frame.more();
@@ -711,6 +781,7 @@ impl SocketBase {
             self.close_listener(bond);
         }
         self.pipes = Slab::new();
+        self.feeds = Feeds::new();
         for child in self.bonds.values().flat_map(|bond| &bond.children) {
             self.close_child(*child, linger);
         }

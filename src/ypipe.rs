@@ -51,6 +51,10 @@ const ONE: usize = 4;
 const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 256 };
 const LAST_CHUNK: usize = if cfg!(loom) { 2 } else { 64 * 1024 };
 
+/// How many used chunks wait to be filled again, and how many to be let go of by those who keep
+/// bytes of them.
+const SPARES: usize = 8;
+
 /// The end of a chunk that is still being filled.
 const OPEN: usize = usize::MAX;
 
@@ -129,8 +133,8 @@ struct Shared<T> {
     word: CachePadded<AtomicUsize>,
     /// Published values that the reader has not fetched.
     values: Mutex<VecDeque<T>>,
-    /// A used chunk on its way back to the writer.
-    spare: Mutex<Option<Arc<Chunk>>>,
+    /// Used chunks on their way back to the writer.
+    spares: Mutex<Vec<Arc<Chunk>>>,
 }
 
 /// A place in the chain.
@@ -172,6 +176,8 @@ pub(crate) struct Reader<T> {
     seen: usize,
     /// Values fetched from the writer.
     values: VecDeque<T>,
+    /// Chunks that were read and may still be looked at (Y6), oldest first.
+    used: VecDeque<Arc<Chunk>>,
 }
 
 /// A new queue.
@@ -179,7 +185,7 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
     let shared = Arc::new(Shared {
         word: CachePadded::new(AtomicUsize::new(0)),
         values: Mutex::new(VecDeque::new()),
-        spare: Mutex::new(None),
+        spares: Mutex::new(Vec::new()),
     });
     let chunk = Arc::new(Chunk::new(FIRST_CHUNK));
     let writer = Writer {
@@ -202,6 +208,7 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
         read: 0,
         seen: 0,
         values: VecDeque::new(),
+        used: VecDeque::new(),
     };
     (writer, reader)
 }
@@ -209,7 +216,7 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
 impl<T> Writer<T> {
     /// Adds `len` bytes, which the caller fills in; they never lie in two chunks. `complete` says
     /// whether they end a group. Only whole groups are published.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, len: usize, complete: bool) -> &mut [u8] {
         if !complete && self.mark.is_none() {
             self.begin_group();
@@ -256,14 +263,24 @@ impl<T> Writer<T> {
             present * 2
         };
         let wanted = wanted.clamp(FIRST_CHUNK, LAST_CHUNK).max(len);
-        let spare = self.shared.spare.lock().take();
-        let chunk = spare
-            .filter(|spare| (wanted..=2 * wanted).contains(&spare.bytes.len()))
+        let chunk = self
+            .spare(wanted)
             .unwrap_or_else(|| Arc::new(Chunk::new(wanted)));
         // Relaxed: Y4, published with the bytes of the new chunk.
         self.tail.chunk.end.store(self.tail.at, Ordering::Relaxed);
         self.tail.chunk.next.set(chunk.clone());
         self.tail = Cursor { chunk, at: 0 };
+    }
+
+    /// A used chunk of about this size; those of other sizes are freed.
+    fn spare(&self, wanted: usize) -> Option<Arc<Chunk>> {
+        let mut spares = self.shared.spares.lock();
+        while let Some(spare) = spares.pop() {
+            if (wanted..=2 * wanted).contains(&spare.bytes.len()) {
+                return Some(spare);
+            }
+        }
+        None
     }
 
     /// Drops the unfinished group; true if there was one.
@@ -296,7 +313,7 @@ impl<T> Writer<T> {
 
     /// Publishes all finished groups. True if the reader sleeps: the caller must have it woken.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn flush(&mut self) -> bool {
         if self.complete == self.published {
             return false;
@@ -315,7 +332,7 @@ impl<T> Writer<T> {
         self.publish(FINISHED)
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, flag: usize) -> bool {
         if !self.values.is_empty() {
             self.publish_values();
@@ -350,7 +367,7 @@ impl<T> Drop for Writer<T> {
 impl<T> Reader<T> {
     /// The bytes that can be read in one piece: at least one group's, as far as they lie in one
     /// chunk.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peek(&mut self) -> Pop<&[u8]> {
         if !self.has_bytes() && !self.refresh() {
             return if self.seen & FINISHED != 0 {
@@ -365,7 +382,7 @@ impl<T> Reader<T> {
     }
 
     /// Moves over `len` bytes, which [`Reader::peek`] has shown.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn consume(&mut self, len: usize) {
         debug_assert!(
             len <= self.unread_seen(),
@@ -390,6 +407,7 @@ impl<T> Reader<T> {
     }
 
     /// Takes the value that the marker just consumed stands for.
+    #[inline]
     pub(crate) fn take_value(&mut self) -> Option<T> {
         if self.values.is_empty() {
             std::mem::swap(&mut self.values, &mut *self.shared.values.lock());
@@ -397,15 +415,18 @@ impl<T> Reader<T> {
         self.values.pop_front()
     }
 
+    #[inline]
     fn unread_seen(&self) -> usize {
         (self.seen / ONE).wrapping_sub(self.read) & (usize::MAX / ONE)
     }
 
+    #[inline]
     fn has_bytes(&self) -> bool {
         self.read.wrapping_mul(ONE) != self.seen & !FLAGS
     }
 
     /// Looks at the word again; true if there is something now.
+    #[inline]
     fn refresh(&mut self) -> bool {
         // Acquire for Y3: partner of the swap in `Writer::publish`.
         self.seen = self.shared.word.load(Ordering::Acquire) & !ASLEEP;
@@ -413,7 +434,7 @@ impl<T> Reader<T> {
     }
 
     /// How many bytes can be read at the head, which is moved to where there are some.
-    #[inline]
+    #[inline(always)]
     fn contiguous(&mut self) -> usize {
         loop {
             // Relaxed: Y4. Where the end is not published yet, neither is anything behind it.
@@ -433,13 +454,24 @@ impl<T> Reader<T> {
             .chunk
             .next()
             .expect("Y4: published chunks are linked");
-        let mut used = std::mem::replace(&mut self.head, Cursor { chunk: next, at: 0 }).chunk;
-        // Y6: the writer may still hold it as the start of an unfinished group, or somebody a run
-        // of its bytes: let it go then.
-        if let Some(chunk) = Arc::get_mut(&mut used) {
+        let used = std::mem::replace(&mut self.head, Cursor { chunk: next, at: 0 });
+        if self.used.len() == SPARES {
+            self.used.pop_front();
+        }
+        self.used.push_back(used.chunk);
+        self.recycle();
+    }
+
+    /// Gives chunks back that nobody looks at any more: the writer may still hold one as the start
+    /// of an unfinished group, or somebody a run of its bytes.
+    fn recycle(&mut self) {
+        while let Some(chunk) = self.used.front_mut().and_then(Arc::get_mut) {
             chunk.next.take();
             chunk.end = AtomicUsize::new(OPEN);
-            *self.shared.spare.lock() = Some(used);
+            let mut spares = self.shared.spares.lock();
+            if let Some(chunk) = self.used.pop_front().filter(|_| spares.len() < SPARES) {
+                spares.push(chunk);
+            }
         }
     }
 

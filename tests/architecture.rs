@@ -72,6 +72,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("socket.rs", "the API takes time limits"),
             ("shared.rs", "the API takes time limits"),
             ("socket/waiting.rs", "the API takes time limits"),
+            ("sender.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
             ("timers.rs", "timers are about the time"),
             ("fuzzing.rs", "where a run's virtual time begins"),
@@ -109,6 +110,10 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("census.rs", "the sockets of a context"),
             ("ctx.rs", "the context's options and threads"),
             ("shared.rs", "a socket that several threads use"),
+            (
+                "sender.rs",
+                "a sender's end of its pipe, which may be shared",
+            ),
         ],
     ),
     (

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,7 +9,7 @@ use crate::aio::{AsyncSocket, Wait};
 use crate::error::Error;
 use crate::msg::{Msg, SendError};
 use crate::pattern::Refused;
-use crate::socket::Multipart;
+use crate::socket::Message;
 use crate::socket_base::SocketBase;
 
 /// How many frames are sent before the runtime's other tasks get their turn.
@@ -19,81 +18,72 @@ const FRAMES_PER_TURN: usize = 1024;
 /// The future of [`AsyncSocket::send`] and [`AsyncSocket::send_multipart`].
 ///
 /// It owns the message until the moment when all of it is sent. Dropped before, it leaves the
-/// message for [`AsyncSocket::take_unsent`].
+/// message for [`AsyncSocket::take_unsent`]. Not to be polled again once it is ready.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Sending<'a> {
+pub struct Sending<'a, M: Message = Msg> {
     socket: &'a mut AsyncSocket,
-    /// Empty once the message is sent or was given back.
-    frames: Multipart,
+    /// `None` once the message is sent or was given back.
+    message: Option<M>,
 }
 
-impl<'a> Sending<'a> {
-    pub(super) fn new(socket: &'a mut AsyncSocket, mut frames: Multipart) -> Self {
-        join(&mut frames);
-        Self { socket, frames }
+impl<'a, M: Message> Sending<'a, M> {
+    pub(super) fn new(socket: &'a mut AsyncSocket, message: M) -> Self {
+        socket.unsent.clear();
+        Self {
+            socket,
+            message: Some(message),
+        }
     }
 
-    fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.frames.is_empty() {
-            return Poll::Ready(Err(no_frames()));
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(message) = &mut self.message {
+            message.join()?;
         }
         ready!(self.socket.poll_send_queued(cx))?;
-        let frames = &mut self.frames;
-        self.socket
-            .poll_base(Wait::ToSend, cx, |base| send_now(base, frames))
+        let message = &mut self.message;
+        self.socket.poll_base(Wait::ToSend, cx, |base| {
+            send_unflushed(base, message)?;
+            base.flush();
+            Ok(())
+        })
     }
 }
 
-impl Future for Sending<'_> {
-    type Output = Result<(), SendError<Multipart>>;
+impl<M: Message> Future for Sending<'_, M> {
+    type Output = Result<(), SendError<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let sent = ready!(self.poll_frames(cx));
-        Poll::Ready(sent.map_err(|error| SendError {
-            error,
-            message: mem::take(&mut self.frames),
-        }))
+        let sent = ready!(self.poll_message(cx));
+        Poll::Ready(match (sent, self.message.take()) {
+            (Err(error), Some(message)) => Err(SendError { error, message }),
+            (Ok(()) | Err(_), _) => Ok(()),
+        })
     }
 }
 
-impl Drop for Sending<'_> {
+impl<M: Message> Drop for Sending<'_, M> {
     fn drop(&mut self) {
-        if !self.frames.is_empty() {
-            self.socket.unsent = mem::take(&mut self.frames);
+        if let Some(message) = self.message.take() {
+            self.socket.unsent = message.into_frames();
         }
     }
 }
 
-/// Makes frames one message.
-pub(super) fn join(frames: &mut Multipart) {
-    let last = frames.len().saturating_sub(1);
-    for (n, frame) in frames.iter_mut().enumerate() {
-        frame.set_more(n != last);
-    }
-}
-
-pub(super) fn no_frames() -> Error {
-    Error::InvalidArgument("a message has at least one frame")
-}
-
-/// Sends a message, all of it or nothing.
-pub(super) fn send_now(base: &mut SocketBase, frames: &mut Multipart) -> Result<(), Refused> {
-    send_unflushed(base, frames)?;
-    base.flush();
-    Ok(())
-}
-
-/// Sends a message without waking its receiver. Where the first frame fits, the others do.
-pub(super) fn send_unflushed(base: &mut SocketBase, frames: &mut Multipart) -> Result<(), Refused> {
-    let mut rest = mem::take(frames).into_iter();
-    while let Some(frame) = rest.next() {
-        if let Err((refused, frame)) = base.send(frame) {
-            *frames = std::iter::once(frame).chain(rest).collect();
-            return Err(refused);
-        }
-    }
-    Ok(())
+/// Sends a message without waking its receiver: all of it, and leaves `None`; or nothing.
+pub(super) fn send_unflushed<M: Message>(
+    base: &mut SocketBase,
+    message: &mut Option<M>,
+) -> Result<(), Refused> {
+    let Some(whole) = message.take() else {
+        return Ok(());
+    };
+    whole
+        .hand_over(|frame| base.send(frame))
+        .map_err(|(refused, back)| {
+            *message = Some(back);
+            refused
+        })
 }
 
 /// Sends messages from a queue until it is empty. Stops only between messages.

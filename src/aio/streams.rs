@@ -9,10 +9,10 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use crate::aio::AsyncSocket;
-use crate::aio::sending::{join, no_frames, send_unflushed};
+use crate::aio::sending::send_unflushed;
 use crate::error::{Error, Result};
 use crate::pattern::Refused;
-use crate::socket::{Multipart, error_of};
+use crate::socket::{Multipart, error_of, join};
 
 /// The messages that the socket receives. The stream ends when the context is terminated; other
 /// errors are items. Cancel-safe: a message is taken only when it is the next item.
@@ -41,10 +41,8 @@ impl Sink<Multipart> for AsyncSocket {
     }
 
     fn start_send(mut self: Pin<&mut Self>, mut message: Multipart) -> Result<()> {
-        if message.is_empty() {
-            return Err(no_frames());
-        }
-        join(&mut message);
+        join(&mut message, false)?;
+        let mut message = Some(message);
         let started = send_unflushed(&mut self.socket.base(), &mut message);
         match started {
             Ok(()) => Ok(()),
@@ -53,7 +51,7 @@ impl Sink<Multipart> for AsyncSocket {
                 Ok(())
             }
             Err(refused) => {
-                self.unsent = message;
+                self.unsent = message.unwrap_or_default();
                 Err(error_of(refused))
             }
         }

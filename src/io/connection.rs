@@ -115,7 +115,7 @@ impl Connection {
 
     // ── reading ──────────────────────────────────────────────────────────────────────────────
 
-    /// Begins a round of [`Connection::next_event`]s.
+    /// Begins a round of reading and decoding.
     pub(crate) fn resume(&mut self, input: &mut Input, now: Instant) {
         input.clear();
         if std::mem::take(&mut self.paused) {
@@ -123,28 +123,8 @@ impl Connection {
         }
     }
 
-    /// The next event, reading as long as there is something and `reads` allows.
-    ///
-    /// # Errors
-    /// The connection has ended.
-    pub(crate) fn next_event(
-        &mut self,
-        input: &mut Input,
-        reads: &mut u32,
-        room: u64,
-        now: Instant,
-    ) -> Result<Option<Event>, Reason> {
-        loop {
-            let event = self.decode(input, room, now);
-            if event.is_some() || !self.readable || *reads == 0 {
-                return Ok(event);
-            }
-            *reads -= 1;
-            self.read(input, now)?;
-        }
-    }
-
-    fn decode(&mut self, input: &mut Input, room: u64, now: Instant) -> Option<Event> {
+    /// The next event in what was read, with at most `room` messages; `None` if more must be read.
+    pub(crate) fn decode(&mut self, input: &mut Input, room: u64, now: Instant) -> Option<Event> {
         if !self.stash.is_empty() {
             let mut rest = &self.stash[self.unstashed..];
             let event = self.engine.handle_input(&mut rest, room, now);
@@ -169,7 +149,11 @@ impl Connection {
         }
     }
 
-    fn read(&mut self, input: &mut Input, now: Instant) -> Result<(), Reason> {
+    /// Reads once. To be called when everything was decoded.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub(crate) fn read(&mut self, input: &mut Input, now: Instant) -> Result<(), Reason> {
         input.clear();
         let body = self.engine.body_space();
         let direct = body.is_some();

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::command::{ChildId, IoCmd, IoHandle};
+use crate::command::{ChildId, Guest, IoCmd, IoHandle, Turn, TurnSignal};
 use crate::io::datagrams::Datagrams;
 use crate::io::listener::Listener;
 use crate::io::poller::{self, Readiness};
-use crate::io::session_base::{IoContext, SessionBase, Turn};
+use crate::io::session_base::{IoContext, SessionBase};
 use crate::pipe::PipeEvent;
 use crate::slab::{Key, Slab};
 
@@ -22,6 +22,7 @@ use crate::slab::{Key, Slab};
 enum Resident {
     Listener(Listener),
     Session(Box<SessionBase>),
+    Guest(Box<dyn Guest>),
     Datagrams(Box<Datagrams>),
 }
 
@@ -32,6 +33,7 @@ impl Resident {
             Self::Listener(listener) => listener.turn(cx),
             Self::Session(session) => session.turn(cx),
             Self::Datagrams(datagrams) => datagrams.turn(cx),
+            Self::Guest(guest) => guest.turn(cx.now),
         }
     }
 
@@ -40,12 +42,13 @@ impl Resident {
             Self::Listener(listener) => listener.turn(cx),
             Self::Session(session) => session.on_readiness(readiness, cx),
             Self::Datagrams(datagrams) => datagrams.on_readiness(readiness, cx),
+            Self::Guest(guest) => guest.turn(cx.now),
         }
     }
 
     fn on_pipe(&mut self, event: PipeEvent, cx: &mut IoContext) -> Turn {
         match self {
-            Self::Listener(_) => Turn::Idle,
+            Self::Listener(_) | Self::Guest(_) => Turn::Idle,
             Self::Session(session) => session.on_pipe(event, cx),
             Self::Datagrams(datagrams) => datagrams.on_pipe(event, cx),
         }
@@ -56,6 +59,7 @@ impl Resident {
             Self::Listener(listener) => listener.on_close(cx),
             Self::Session(session) => session.on_close(linger, cx),
             Self::Datagrams(datagrams) => datagrams.on_close(linger, cx),
+            Self::Guest(guest) => guest.turn(cx.now),
         }
     }
 
@@ -64,6 +68,7 @@ impl Resident {
             Self::Listener(listener) => listener.turn(cx),
             Self::Session(session) => session.on_deadline(cx),
             Self::Datagrams(datagrams) => datagrams.turn(cx),
+            Self::Guest(guest) => guest.turn(cx.now),
         }
     }
 
@@ -72,6 +77,7 @@ impl Resident {
             Self::Listener(listener) => listener.deadline(),
             Self::Session(session) => session.deadline(),
             Self::Datagrams(datagrams) => datagrams.deadline(),
+            Self::Guest(guest) => guest.deadline(),
         }
     }
 }
@@ -226,6 +232,18 @@ impl IoCore {
                 });
                 self.with_tenant(key, Resident::turn);
             }
+            IoCmd::Host(guest) => {
+                let key = self.settle_in(|me, cx| {
+                    let mut guest = guest;
+                    guest.settle_in(Arc::new(TurnSignal {
+                        thread: cx.mailbox.clone(),
+                        guest: me.key,
+                    }));
+                    Resident::Guest(guest)
+                });
+                self.with_guest(key);
+            }
+            IoCmd::Turn(key) => self.with_guest(key),
             IoCmd::Stop => {
                 self.stopping = true;
                 // All sockets are gone. A session that was on its way from its listener when its
@@ -267,7 +285,14 @@ impl IoCore {
     ) {
         self.with_tenant(key, |resident, cx| match resident {
             Resident::Session(session) => act(session, cx),
-            Resident::Listener(_) | Resident::Datagrams(_) => Turn::Idle,
+            Resident::Listener(_) | Resident::Datagrams(_) | Resident::Guest(_) => Turn::Idle,
+        });
+    }
+
+    fn with_guest(&mut self, key: Key) {
+        self.with_tenant(key, |resident, cx| match resident {
+            Resident::Guest(guest) => guest.turn(cx.now),
+            Resident::Listener(_) | Resident::Session(_) | Resident::Datagrams(_) => Turn::Idle,
         });
     }
 

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use mio::Interest;
 use mio::net::UdpSocket;
 
-use crate::command::{ChildId, DatagramForm, DatagramSpec, Parent, SocketCmd};
+use crate::command::{ChildId, DatagramForm, DatagramSpec, Parent, SocketCmd, Turn};
 use crate::datagram;
 use crate::io::poller::{self, Readiness};
-use crate::io::session_base::{IoContext, Turn};
+use crate::io::session_base::IoContext;
 use crate::msg::{Kind, Msg};
 use crate::pipe::{PipeEnd, PipeEvent};
 use crate::ypipe::Pop;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry};
 
-use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd};
+use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd, Turn};
 use crate::endpoint::{Endpoint, TcpAddress};
 use crate::engine::{Engine, Event, Run};
 use crate::error::ProtocolError;
@@ -56,17 +56,6 @@ pub(crate) struct IoContext {
     pub resolver: Resolver,
     pub input: Input,
     pub now: Instant,
-}
-
-/// How a turn of a resident ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Turn {
-    /// Nothing to do until something happens.
-    Idle,
-    /// There is more to do at once, but others come first.
-    Again,
-    /// It is over: remove it.
-    Gone,
 }
 
 /// A connection in whatever state it is.
@@ -330,29 +319,51 @@ impl SessionBase {
                 connection.pause(&mut cx.input, cx.now);
                 break;
             }
-            match connection.next_event(&mut cx.input, &mut reads, room, cx.now) {
-                Ok(Some(Event::Message(msg))) => self.deliver(msg),
-                Ok(Some(Event::Run(run))) => self.deliver_run(run, &cx.input),
-                Ok(Some(Event::Ready(peer))) => self.on_ready(peer, cx),
-                Ok(Some(Event::Authenticate(request))) => {
+            match connection.decode(&mut cx.input, room, cx.now) {
+                Some(Event::Message(msg)) => self.deliver(msg),
+                Some(Event::Run(run)) => self.deliver_run(run, &cx.input),
+                Some(Event::Ready(peer)) => self.on_ready(peer, cx),
+                Some(Event::Authenticate(request)) => {
                     if let Err(reason) = self.inquire(&request, cx) {
-                        return self.after_flush(Err(reason));
+                        self.flush_pipe();
+                        return Err(reason);
                     }
                 }
-                Ok(Some(Event::Failed(failure))) => return self.after_flush(Err(failure.into())),
-                Ok(None) => break,
-                Err(reason) => return self.after_flush(Err(reason)),
+                Some(Event::Failed(failure)) => {
+                    self.flush_pipe();
+                    return Err(failure.into());
+                }
+                None => {
+                    // The socket need not wait until all is read that there is to read.
+                    self.flush_pipe();
+                    if !self.reads_on(&mut reads, cx)? {
+                        break;
+                    }
+                }
             }
         }
+        self.flush_pipe();
         let more = matches!(&self.link, Link::Up(c) if reads == 0 && c.is_readable());
-        self.after_flush(Ok(if more { Turn::Again } else { Turn::Idle }))
+        Ok(if more { Turn::Again } else { Turn::Idle })
     }
 
-    fn after_flush(&mut self, result: Result<Turn, Reason>) -> Result<Turn, Reason> {
+    /// Reads if there may be something and `reads` allows it; whether it did.
+    fn reads_on(&mut self, reads: &mut u32, cx: &mut IoContext) -> Result<bool, Reason> {
+        let Link::Up(connection) = &mut self.link else {
+            return Ok(false);
+        };
+        if !connection.is_readable() || *reads == 0 {
+            return Ok(false);
+        }
+        *reads -= 1;
+        connection.read(&mut cx.input, cx.now)?;
+        Ok(true)
+    }
+
+    fn flush_pipe(&mut self) {
         if let Some(pipe) = &mut self.pipe {
             pipe.flush();
         }
-        result
     }
 
     fn deliver(&mut self, msg: Msg) {
@@ -362,11 +373,9 @@ impl SessionBase {
         }
     }
 
-    /// Whole messages are at once shown to the socket, so that it need not wait for all there are.
     fn deliver_run(&mut self, run: record::Run, input: &Input) {
         if let (Some(pipe), Link::Up(connection)) = (&mut self.pipe, &self.link) {
             pipe.write_run(connection.decoded(input, run.len), run.messages);
-            pipe.flush();
         }
     }
 

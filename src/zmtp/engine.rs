@@ -15,6 +15,7 @@ use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
 use crate::zap::Verdict;
+use crate::zmtp::cipher::{Cipher, OVERHEAD};
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::Version;
@@ -88,7 +89,12 @@ impl StreamEngine {
                 Some(Event::Authenticate(Box::new(request)))
             }
             Progress::Done(opened) => {
-                self.phase = Phase::Traffic(Traffic::new(opened.version, &opened.local, now));
+                self.phase = Phase::Traffic(Traffic::new(
+                    opened.version,
+                    opened.cipher,
+                    &opened.local,
+                    now,
+                ));
                 Some(Event::Ready(Arc::new(opened.metadata)))
             }
         }
@@ -146,13 +152,8 @@ impl Engine for StreamEngine {
     }
 
     fn push(&mut self, msg: Msg) {
-        match &self.phase {
-            Phase::Traffic(traffic) => {
-                if let Some(group) = traffic.groups.frame_before(&msg) {
-                    push(traffic.version, group, &mut self.batch);
-                }
-                push(traffic.version, msg, &mut self.batch);
-            }
+        match &mut self.phase {
+            Phase::Traffic(traffic) => traffic.push(msg, &mut self.batch),
             Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no message was wanted"),
         }
     }
@@ -219,14 +220,20 @@ struct Traffic {
     groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
+    /// What frames are sealed with, if they are.
+    cipher: Option<Box<Cipher>>,
     decoder: Decoder,
     heartbeat: Heartbeat,
 }
 
 impl Traffic {
-    fn new(version: Version, local: &Local, now: Instant) -> Self {
+    fn new(version: Version, cipher: Option<Box<Cipher>>, local: &Local, now: Instant) -> Self {
+        let overhead = if cipher.is_some() { OVERHEAD as u64 } else { 0 };
         let limit = Limit {
-            size: local.max_msg_size.unwrap_or(u64::MAX),
+            size: local
+                .max_msg_size
+                .unwrap_or(u64::MAX)
+                .saturating_add(overhead),
             error: ProtocolError::MessageTooLarge,
         };
         let publishes = local.socket_type.publishes();
@@ -234,9 +241,12 @@ impl Traffic {
         Self {
             version,
             publishes,
-            has_runs: Framing::of(version) == Framing::V2 && !groups.are_sent_along(),
+            has_runs: Framing::of(version) == Framing::V2
+                && !groups.are_sent_along()
+                && cipher.is_none(),
             groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
+            cipher,
             decoder: Decoder::new(Framing::of(version), limit),
             heartbeat: if version.has_commands() {
                 Heartbeat::new(&local.heartbeat, now)
@@ -265,7 +275,7 @@ impl Traffic {
                     return Ok(Some(Event::Run(run)));
                 }
             }
-            let Some(Frame { msg, is_command }) = self.decoder.decode(input)? else {
+            let Some(Frame { msg, is_command }) = self.next_frame(input)? else {
                 return Ok(None);
             };
             if !is_command || !self.version.has_commands() {
@@ -277,6 +287,16 @@ impl Traffic {
             if let Some(event) = self.on_command(&msg, now, out) {
                 return Ok(Some(event));
             }
+        }
+    }
+
+    fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ProtocolError> {
+        match &mut self.cipher {
+            None => self.decoder.decode(input),
+            Some(cipher) => match self.decoder.decode_body(input)? {
+                Some(body) => cipher.open(body.as_ref()).map(Some),
+                None => Ok(None),
+            },
         }
     }
 
@@ -295,7 +315,7 @@ impl Traffic {
             }
             Command::Ping { ttl, context } => {
                 self.heartbeat.limit_silence(ttl, now);
-                push_command(command::PONG, Msg::copied(context), out);
+                self.push_command(command::PONG, context, out);
                 None
             }
             Command::Subscribe(_)
@@ -310,40 +330,54 @@ impl Traffic {
 
     fn handle_timeout(&mut self, now: Instant, out: &mut Batch) -> Result<(), Failure> {
         if let Some(ttl) = self.heartbeat.handle_timeout(now)? {
-            push_command(command::PING, Msg::copied(&ttl), out);
+            self.push_command(command::PING, &ttl, out);
         }
         Ok(())
+    }
+
+    fn push(&mut self, msg: Msg, out: &mut Batch) {
+        if let Some(group) = self.groups.frame_before(&msg) {
+            self.push_frame(group, out);
+        }
+        self.push_frame(msg, out);
+    }
+
+    /// Encodes a frame for the peer.
+    fn push_frame(&mut self, msg: Msg, out: &mut Batch) {
+        let by_command = self.version.subscribes_by_command();
+        let (flags, prefix): (u8, &[u8]) = match msg.kind() {
+            Kind::Data => (if msg.more() { MORE } else { 0 }, &[]),
+            Kind::Subscribe if by_command => (COMMAND, command::SUBSCRIBE),
+            Kind::Subscribe => (0, &[1]),
+            Kind::Cancel if by_command => (COMMAND, command::CANCEL),
+            Kind::Cancel => (0, &[0]),
+            Kind::Join if self.version.has_commands() => (COMMAND, command::JOIN),
+            Kind::Leave if self.version.has_commands() => (COMMAND, command::LEAVE),
+            // An older peer has no way to hear it.
+            Kind::Join | Kind::Leave => return,
+            Kind::Peer => return debug_assert!(false, "the peer's record stays here"),
+        };
+        match &mut self.cipher {
+            None => out.push(Framing::of(self.version), flags, prefix, msg),
+            Some(cipher) => cipher.push(flags, prefix, &msg, out),
+        }
+    }
+
+    /// Encodes a command of ours, unless the peer does not read what it was sent: a flood of PINGs
+    /// must not fill our memory with PONGs.
+    fn push_command(&mut self, name: &[u8], argument: &[u8], out: &mut Batch) {
+        if out.pending() >= BATCH_MAX {
+            return;
+        }
+        match &mut self.cipher {
+            None => out.push(Framing::V2, COMMAND, name, Msg::copied(argument)),
+            Some(cipher) => cipher.push(COMMAND, name, argument, out),
+        }
     }
 }
 
 fn subscription(kind: Kind, topic: &[u8]) -> Event {
     Event::Message(Msg::copied(topic).of_kind(kind))
-}
-
-/// Encodes a frame for a peer of this version.
-fn push(version: Version, msg: Msg, out: &mut Batch) {
-    let by_command = version.subscribes_by_command();
-    let (flags, prefix): (u8, &[u8]) = match msg.kind() {
-        Kind::Data => (if msg.more() { MORE } else { 0 }, &[]),
-        Kind::Subscribe if by_command => (COMMAND, command::SUBSCRIBE),
-        Kind::Subscribe => (0, &[1]),
-        Kind::Cancel if by_command => (COMMAND, command::CANCEL),
-        Kind::Cancel => (0, &[0]),
-        Kind::Join if version.has_commands() => (COMMAND, command::JOIN),
-        Kind::Leave if version.has_commands() => (COMMAND, command::LEAVE),
-        // An older peer has no way to hear it.
-        Kind::Join | Kind::Leave => return,
-        Kind::Peer => return debug_assert!(false, "the peer's record stays here"),
-    };
-    out.push(Framing::of(version), flags, prefix, msg);
-}
-
-/// Encodes a command of ours, unless the peer does not read what it was sent: a flood of PINGs
-/// must not fill our memory with PONGs.
-fn push_command(name: &[u8], argument: Msg, out: &mut Batch) {
-    if out.pending() < BATCH_MAX {
-        out.push(Framing::V2, COMMAND, name, argument);
-    }
 }
 
 #[cfg(test)]

@@ -140,6 +140,9 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
         n::XPUB_MANUAL_LAST_VALUE => socket.set_xpub_manual_last_value(value.natural_bool()?)?,
         n::SOCKS_USERNAME => socket.set_socks_username(value.text_or_none()?.unwrap_or(""))?,
         n::SOCKS_PASSWORD => socket.set_socks_password(value.text_or_none()?.unwrap_or(""))?,
+        n::ONLY_FIRST_SUBSCRIBE if socket.socket_type() == SocketType::SUB => {
+            return Err(Errno::INVALID);
+        }
         n::ONLY_FIRST_SUBSCRIBE => socket.set_only_first_subscribe(value.natural_bool()?)?,
         n::RECONNECT_STOP => socket.set_reconnect_stop(reconnect_stop(value.int()?)?)?,
         n::HELLO_MSG => socket.set_hello_msg(value.0.unwrap_or_default())?,
