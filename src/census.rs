@@ -100,12 +100,21 @@ impl Census {
         self.changed.notify_all();
     }
 
+    /// Whether no more sockets are taken.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.lock().stopped
+    }
+
     /// Takes no more sockets, and has all there are answer [`Error::Term`].
     pub(crate) fn stop_all(&self) {
         let mut state = self.state.lock();
         state.stopped = true;
-        for entry in state.sockets.values() {
-            entry.mailbox.post(SocketCmd::Stop);
+        let entries = state.sockets.values();
+        let mailboxes: Vec<_> = entries.map(|entry| entry.mailbox.clone()).collect();
+        // Whoever watches a socket is told outside the lock.
+        drop(state);
+        for mailbox in mailboxes {
+            mailbox.post(SocketCmd::Stop);
         }
     }
 

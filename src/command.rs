@@ -4,9 +4,10 @@
 //! references; when it comes too late its key misses, or its contents are dropped, and both end
 //! the matter.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
@@ -15,6 +16,7 @@ use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
 use crate::options::Options;
 use crate::pipe::{PipeEnd, PipeEvent, PipePeer};
+use crate::signaler::Signal;
 use crate::slab::Key;
 use crate::zap::{AuthRequest, Verdict};
 
@@ -41,8 +43,14 @@ pub(crate) enum IoCmd {
     Launch(Box<SessionSpec>),
     /// Run a listener.
     Listen(Box<ListenSpec>),
+    /// Run a guest.
+    Host(Box<dyn Guest>),
+    /// The guest of this name has something to do.
+    Turn(Key),
+    /// Run a udp socket.
+    Datagrams(Box<DatagramSpec>),
     /// The addresses that a session asked for.
-    Resolved(Key, Box<std::io::Result<Vec<std::net::SocketAddr>>>),
+    Resolved(Key, Box<std::io::Result<Vec<SocketAddr>>>),
     /// The owner of this child wants it gone, at the latest when the linger is over (`None`:
     /// never).
     Close(Key, Option<Duration>),
@@ -61,12 +69,54 @@ pub(crate) enum SocketCmd {
     ChildUp(EndpointId, ChildId),
     /// A listener or session is gone.
     ChildGone(EndpointId, ChildId),
+    /// A sender's pipe.
+    AddFeed(Box<PipeEnd>),
+    /// News of a sender's pipe.
+    Feed(Key, PipeEvent),
+    /// Look whether there is something to do for the senders.
+    Resume,
     /// The context is being terminated.
     Stop,
 }
 
 const _: () = assert!(size_of::<IoCmd>() <= 32, "commands are small");
 const _: () = assert!(size_of::<SocketCmd>() <= 32, "commands are small");
+
+/// How a turn of a resident of an I/O thread ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Turn {
+    /// Nothing to do until something happens.
+    Idle,
+    /// There is more to do at once, but others come first.
+    Again,
+    /// It is over: remove it.
+    Gone,
+}
+
+/// What an I/O thread runs without knowing what it is: it has no descriptor.
+pub(crate) trait Guest: std::fmt::Debug + Send {
+    /// Lives on an I/O thread from now on; the signal gets it a turn.
+    fn settle_in(&mut self, signal: Arc<dyn Signal>);
+
+    /// Does what can be done at once.
+    fn turn(&mut self, now: Instant) -> Turn;
+
+    /// When it wants a turn although nothing happened.
+    fn deadline(&self) -> Option<Instant>;
+}
+
+/// Gets a guest its turn.
+#[derive(Debug)]
+pub(crate) struct TurnSignal {
+    pub thread: Arc<Mailbox<IoCmd>>,
+    pub guest: Key,
+}
+
+impl Signal for TurnSignal {
+    fn signal(&self) {
+        self.thread.post(IoCmd::Turn(self.guest));
+    }
+}
 
 /// A session to be run: one connection, made by us or accepted.
 #[derive(Debug)]
@@ -99,6 +149,26 @@ pub(crate) struct ListenSpec {
     pub endpoint: String,
     /// Whatever must be cleaned up when the listener is gone: the ipc file.
     pub guard: Option<Box<dyn std::fmt::Debug + Send + Sync>>,
+}
+
+/// A udp socket to be run.
+#[derive(Debug)]
+pub(crate) struct DatagramSpec {
+    pub parent: Parent,
+    pub socket: Socket,
+    pub form: DatagramForm,
+    pub pipe: PipeEnd,
+}
+
+/// How messages are datagrams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DatagramForm {
+    /// RADIO: group and body, all to this address.
+    SendTo(SocketAddr),
+    /// DISH: group and body.
+    Receive,
+    /// DGRAM: the first frame of a message is the address that its body goes to or comes from.
+    Addressed,
 }
 
 /// What a child knows of the socket it belongs to.

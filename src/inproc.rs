@@ -18,19 +18,35 @@ use crate::zap::{self, AuthRequest, Verdict};
 
 type SocketMailbox = Arc<Mailbox<SocketCmd>>;
 
-#[derive(Debug)]
-struct Bound {
-    mailbox: SocketMailbox,
-    endpoint: EndpointId,
+/// Who has a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub mailbox: SocketMailbox,
+    pub endpoint: EndpointId,
+    /// Its shares in the high-water marks of its pipes: who connects has the room at once, and not
+    /// only when the other has noticed.
+    pub send_hwm: u32,
+    pub recv_hwm: u32,
+}
+
+impl Bound {
+    /// Hands over the far end of a pipe.
+    fn take(&self, mut end: PipeEnd) {
+        end.set_hwm(self.send_hwm, self.recv_hwm);
+        end.report(true);
+        self.mailbox
+            .post(SocketCmd::Bind(Box::new(end), self.endpoint));
+    }
 }
 
 /// A pipe whose other end waits for a bind.
 #[derive(Debug)]
 struct Pending {
     end: PipeEnd,
-    /// The mailbox of the socket that connected.
+    /// The mailbox of the socket that connected, and the endpoint.
     owner: SocketMailbox,
-    /// When it is given up, once the owner is closed.
+    endpoint: EndpointId,
+    /// When it is given up, once the owner is closed or has disconnected.
     expires: Option<Instant>,
 }
 
@@ -51,31 +67,19 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::AddrInUse`] if the name is bound.
-    pub(crate) fn bind(
-        &self,
-        name: &str,
-        mailbox: &SocketMailbox,
-        endpoint: EndpointId,
-        now: Instant,
-    ) -> Result<(), Error> {
+    pub(crate) fn bind(&self, name: &str, bound: Bound, now: Instant) -> Result<(), Error> {
         let mut names = self.0.lock();
         let reserved = names.authenticator.is_some() && name == zap::HANDLER;
         if reserved || names.bound.contains_key(name) {
             return Err(Error::AddrInUse);
         }
-        names.bound.insert(
-            name.to_owned(),
-            Bound {
-                mailbox: mailbox.clone(),
-                endpoint,
-            },
-        );
+        names.bound.insert(name.to_owned(), bound.clone());
         let expired = names.purge(now);
         let pending = names.pending.remove(name).unwrap_or_default();
         drop(names);
         drop(expired);
         for Pending { end, .. } in pending {
-            mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+            bound.take(end);
         }
         Ok(())
     }
@@ -92,20 +96,28 @@ impl Registry {
         Ok(names.authenticator.get_or_insert_default().clone())
     }
 
-    /// Hands the far end of a new pipe to whoever has bound the name, now or later.
-    pub(crate) fn connect(&self, name: &str, end: PipeEnd, owner: &SocketMailbox, now: Instant) {
+    /// Hands the far end of a new pipe to whoever has bound the name, now or later; the near
+    /// end's owner hears [`PipeEvent::Joined`](crate::pipe::PipeEvent::Joined) then.
+    pub(crate) fn connect(
+        &self,
+        name: &str,
+        end: PipeEnd,
+        (owner, from): (&SocketMailbox, EndpointId),
+        now: Instant,
+    ) {
         let mut names = self.0.lock();
         match names.bound.get(name) {
-            Some(Bound { mailbox, endpoint }) => {
-                let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
+            Some(bound) => {
+                let bound = bound.clone();
                 drop(names);
-                mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+                bound.take(end);
             }
             None => {
                 let expired = names.purge(now);
                 let pending = Pending {
                     end,
                     owner: owner.clone(),
+                    endpoint: from,
                     expires: None,
                 };
                 names
@@ -127,6 +139,25 @@ impl Registry {
             .retain(|_, bound| bound.endpoint != endpoint || !Arc::ptr_eq(&bound.mailbox, mailbox));
     }
 
+    /// A socket has disconnected: what it wrote to a pipe that still waits for a bind can be had
+    /// until `expires` (`None`: as long as the context lives).
+    pub(crate) fn disconnect(
+        &self,
+        (owner, from): (&SocketMailbox, EndpointId),
+        now: Instant,
+        expires: Option<Instant>,
+    ) {
+        let mut names = self.0.lock();
+        for pending in names.pending.values_mut().flatten() {
+            if pending.endpoint == from && Arc::ptr_eq(&pending.owner, owner) {
+                pending.expires = expires;
+            }
+        }
+        let expired = names.purge(now);
+        drop(names);
+        drop(expired);
+    }
+
     /// A socket is closed: frees its names. What it wrote to pipes that still wait for a bind can
     /// be had until `expires` (`None`: as long as the context lives).
     pub(crate) fn forget(&self, mailbox: &SocketMailbox, now: Instant, expires: Option<Instant>) {
@@ -135,7 +166,7 @@ impl Registry {
             .bound
             .retain(|_, bound| !Arc::ptr_eq(&bound.mailbox, mailbox));
         for pending in names.pending.values_mut().flatten() {
-            if Arc::ptr_eq(&pending.owner, mailbox) {
+            if pending.expires.is_none() && Arc::ptr_eq(&pending.owner, mailbox) {
                 pending.expires = expires;
             }
         }
@@ -158,13 +189,13 @@ impl Doorkeeper for Registry {
             drop(names);
             return Answer::Verdict(authenticator.judge(request));
         }
-        let Some(Bound { mailbox, endpoint }) = names.bound.get(zap::HANDLER) else {
+        let Some(bound) = names.bound.get(zap::HANDLER).cloned() else {
             return Answer::Verdict(Verdict::NobodyThere);
         };
-        let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
         drop(names);
         let (ours, theirs) = pipe::pair(false);
-        mailbox.post(SocketCmd::Bind(Box::new(theirs), endpoint));
+        let command = SocketCmd::Bind(Box::new(theirs), bound.endpoint);
+        bound.mailbox.post(command);
         Answer::Handler(Box::new(ours))
     }
 }
@@ -184,5 +215,51 @@ impl Names {
         }
         self.pending.retain(|_, waiting| !waiting.is_empty());
         expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ctx::Ctx;
+    use crate::options::SocketType;
+    use std::time::Duration;
+
+    fn waiting(ctx: &Ctx) -> usize {
+        ctx.registry().0.lock().pending.values().flatten().count()
+    }
+
+    #[test]
+    fn who_disconnects_before_a_bind_leaves_only_what_it_said() {
+        let ctx = Ctx::new();
+        let push = ctx.socket(SocketType::PUSH).unwrap();
+        let connect = || {
+            for _ in 0..10 {
+                push.connect("inproc://later").unwrap();
+            }
+        };
+        let disconnect = || {
+            for _ in 0..10 {
+                push.disconnect("inproc://later").unwrap();
+            }
+        };
+        connect();
+        assert_eq!(waiting(&ctx), 10);
+        disconnect();
+        assert_eq!(waiting(&ctx), 0);
+
+        connect();
+        push.send("words", 0).unwrap();
+        disconnect();
+        assert_eq!(waiting(&ctx), 1);
+        let pull = ctx.socket(SocketType::PULL).unwrap();
+        pull.bind("inproc://later").unwrap();
+        assert_eq!(pull.recv_string(0).unwrap(), "words");
+        pull.unbind("inproc://later").unwrap();
+
+        push.set_linger(Some(Duration::ZERO)).unwrap();
+        connect();
+        push.send("dropped", 0).unwrap();
+        disconnect();
+        assert_eq!(waiting(&ctx), 0);
     }
 }

@@ -5,8 +5,10 @@
 //! by reference count (zero-copy). Cloning never copies more than 64 bytes. This file never knows
 //! how a frame travels; the crate-internal [`Kind`] only labels it.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::ops::Deref;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,7 +19,7 @@ use crate::error::Error;
 pub(crate) const INLINE_MAX: usize = 38;
 
 /// The longest group name of RADIO and DISH.
-const GROUP_MAX: usize = 255;
+pub(crate) const GROUP_MAX: usize = 255;
 
 #[derive(Clone)]
 enum Body {
@@ -40,6 +42,10 @@ pub(crate) enum Kind {
     Subscribe,
     /// The end of a subscription to the topic in the body.
     Cancel,
+    /// A DISH joins the group in the body.
+    Join,
+    /// A DISH leaves the group in the body.
+    Leave,
     /// Who the peer is, in the metadata; the first record on a pipe, and again when a reconnect finds
     /// another peer.
     Peer,
@@ -62,6 +68,7 @@ pub(crate) enum Kind {
 pub struct Msg {
     body: Body,
     metadata: Option<Arc<Metadata>>,
+    /// With a NUL behind it.
     group: Option<Arc<Box<str>>>,
     routing_id: u32,
     kind: Kind,
@@ -96,12 +103,13 @@ impl Msg {
 
     /// A message with a copy of `body`.
     #[must_use]
+    #[inline(always)]
     pub fn copied(body: &[u8]) -> Self {
         if body.len() > INLINE_MAX {
             return Self::with_body(Body::Shared(Arc::from(body)));
         }
         let mut bytes = [0; INLINE_MAX];
-        bytes[..body.len()].copy_from_slice(body);
+        copy_small(&mut bytes, body);
         #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
         let len = body.len() as u8;
         Self::with_body(Body::Inline { len, bytes })
@@ -116,7 +124,8 @@ impl Msg {
     /// A message over memory owned by `owner`; nothing is copied.
     ///
     /// `owner` is dropped exactly once, on whichever thread drops the last clone of the message:
-    /// often an I/O thread, or the sender's own thread within `send`. So its `Drop` must not use the
+    /// often an I/O thread, or the sender's own thread within `send`, which copies bodies of up to
+    /// 4 KiB. So its `Drop` must not use the
     /// socket that sends it, nor wait for a lock that is held around `send`. Its `Drop` is the place to give foreign memory back.
     #[must_use]
     pub fn from_owner<T>(owner: T) -> Self
@@ -126,6 +135,7 @@ impl Msg {
         Self::with_body(Body::Borrowed(Bytes::from_owner(owner)))
     }
 
+    #[inline(always)]
     fn with_body(body: Body) -> Self {
         Self {
             body,
@@ -140,6 +150,7 @@ impl Msg {
 
     /// The body.
     #[must_use]
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.body {
             Body::Inline { len, bytes } => &bytes[..usize::from(*len)],
@@ -185,23 +196,41 @@ impl Msg {
 
     /// Whether more frames of the same message follow (`ZMQ_MORE`).
     #[must_use]
+    #[inline]
     pub fn more(&self) -> bool {
         self.more
     }
 
     /// Sets the MORE flag. `send` does that by itself, from its flags.
+    #[inline]
     pub fn set_more(&mut self, more: bool) {
         self.more = more;
     }
 
-    /// Whether the body's memory is shared: with a clone, or because it is not the message's own
+    /// Whether the body's memory is shared: with a clone, or because it is nobody's own: a static
     /// (`ZMQ_SHARED`).
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match &self.body {
             Body::Inline { .. } => false,
             Body::Shared(bytes) => Arc::strong_count(bytes) > 1,
-            Body::Borrowed(_) => true,
+            Body::Borrowed(bytes) => !bytes.is_unique(),
+        }
+    }
+
+    /// Where the body lies, for interfaces to other languages. Reading is always allowed, until
+    /// the message is moved or changed; writing only while [`Msg::is_shared`] is false and the
+    /// memory was made for it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn body_ptr(&mut self) -> *mut u8 {
+        match &mut self.body {
+            Body::Inline { bytes, .. } => bytes.as_mut_ptr(),
+            Body::Shared(bytes) => match Arc::get_mut(bytes) {
+                Some(own) => own.as_mut_ptr(),
+                None => Arc::as_ptr(bytes).cast::<u8>().cast_mut(),
+            },
+            Body::Borrowed(bytes) => bytes.as_ptr().cast_mut(),
         }
     }
 
@@ -226,7 +255,15 @@ impl Msg {
     /// The group of RADIO and DISH sockets; empty by default.
     #[must_use]
     pub fn group(&self) -> &str {
-        self.group.as_deref().map_or("", |group| group)
+        let group = self.group.as_deref().map_or("\0", |group| group);
+        &group[..group.len() - 1]
+    }
+
+    /// The group of RADIO and DISH sockets as a C string.
+    #[must_use]
+    pub fn group_cstr(&self) -> &CStr {
+        let group = self.group.as_deref().map_or("\0", |group| group);
+        CStr::from_bytes_with_nul(group.as_bytes()).unwrap_or_default()
     }
 
     /// Sets the group of RADIO and DISH sockets.
@@ -239,8 +276,24 @@ impl Msg {
                 "a group has at most 255 bytes, none of them NUL",
             ));
         }
-        self.group = (!group.is_empty()).then(|| Arc::new(group.into()));
+        self.group = (!group.is_empty()).then(|| Arc::new(format!("{group}\0").into()));
         Ok(())
+    }
+
+    /// Takes the routing id away: it means something to its own socket only.
+    pub(crate) fn clear_routing_id(&mut self) {
+        self.routing_id = 0;
+    }
+
+    /// Sets the routing id as a SERVER's, which is not 0.
+    pub(crate) fn with_routing_id(mut self, id: u32) -> Self {
+        self.routing_id = id;
+        self
+    }
+
+    /// Gives the message the group of another, without a copy.
+    pub(crate) fn share_group(&mut self, other: &Self) {
+        self.group.clone_from(&other.group);
     }
 
     /// What is known of the connection that the message came through; `None` for a message that
@@ -263,6 +316,7 @@ impl Msg {
         Self::with_body(self.body.clone())
     }
 
+    #[inline]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -284,17 +338,46 @@ impl Msg {
         self.metadata.as_ref()
     }
 
+    #[inline]
     pub(crate) fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
         self.metadata = metadata;
     }
 
+    /// Whether the message has what its bytes and its MORE flag do not tell.
+    #[inline]
+    pub(crate) fn has_properties(&self) -> bool {
+        self.uncounted || self.routing_id != 0 || self.group.is_some()
+    }
+
     /// Whether the record is left out of the high-water mark's count.
+    #[inline]
     pub(crate) fn is_uncounted(&self) -> bool {
         self.uncounted
     }
 
     pub(crate) fn set_uncounted(&mut self) {
         self.uncounted = true;
+    }
+}
+
+/// Copies at most [`INLINE_MAX`] bytes to the front of `to`: two moves of a fixed size, which
+/// overlap, are faster than a call for a size known late.
+#[inline(always)]
+fn copy_small(to: &mut [u8; INLINE_MAX], from: &[u8]) {
+    fn ends<const N: usize>(to: &mut [u8; INLINE_MAX], from: &[u8]) -> Option<()> {
+        let (first, last) = (from.first_chunk::<N>()?, from.last_chunk::<N>()?);
+        *to.first_chunk_mut()? = *first;
+        *to.get_mut(from.len() - N..from.len())?.first_chunk_mut()? = *last;
+        Some(())
+    }
+    let done = match from.len() {
+        16.. => ends::<16>(to, from),
+        8.. => ends::<8>(to, from),
+        4.. => ends::<4>(to, from),
+        _ => None,
+    };
+    if done.is_none() || from.len() > 32 {
+        to[..from.len()].copy_from_slice(from);
     }
 }
 
@@ -488,7 +571,9 @@ impl<T> From<SendError<T>> for Error {
 /// What a connection's handshake told about the peer: ZMTP properties by name.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
-    properties: Vec<(Box<str>, Bytes)>,
+    /// Names, and values with a NUL behind them.
+    properties: Vec<(Box<str>, Box<[u8]>)>,
+    source_fd: Option<RawFd>,
 }
 
 impl Metadata {
@@ -506,19 +591,48 @@ impl Metadata {
     }
 
     /// Adds a property; the first value of a name stands.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers have the value to give"
+    )]
     pub(crate) fn insert(&mut self, name: &str, value: Bytes) {
         if self.get(name).is_none() {
-            self.properties.push((name.into(), value));
+            let value = [&value, &b"\0"[..]].concat();
+            self.properties.push((name.into(), value.into()));
         }
+    }
+
+    /// The same, but of a connection with this descriptor.
+    pub(crate) fn with_source_fd(&self, fd: RawFd) -> Self {
+        Self {
+            source_fd: Some(fd),
+            ..self.clone()
+        }
+    }
+
+    /// The descriptor of the connection, if it was accepted (`ZMQ_SRCFD`): for looking up what
+    /// the system knows of it. It may be closed already, and its number used again.
+    #[must_use]
+    pub fn source_fd(&self) -> Option<RawFd> {
+        self.source_fd
     }
 
     /// The value of a property. Names are compared without regard to case (RFC 23).
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let (_, value) = self
-            .properties
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))?;
+        let (_, value) = self.find(name)?.split_last()?;
+        Some(value)
+    }
+
+    /// The value of a property as a C string, up to its first NUL.
+    #[must_use]
+    pub fn get_cstr(&self, name: &str) -> Option<&CStr> {
+        CStr::from_bytes_until_nul(self.find(name)?).ok()
+    }
+
+    fn find(&self, name: &str) -> Option<&[u8]> {
+        let mut all = self.properties.iter();
+        let (_, value) = all.find(|(n, _)| n.eq_ignore_ascii_case(name))?;
         Some(value)
     }
 
@@ -530,9 +644,12 @@ impl Metadata {
 
     /// All properties, in the order the peer sent them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.properties
-            .iter()
-            .map(|(name, value)| (&**name, &value[..]))
+        self.properties.iter().map(|(name, value)| {
+            (
+                &**name,
+                value.split_last().map_or(&[][..], |(_, value)| value),
+            )
+        })
     }
 }
 

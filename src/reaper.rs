@@ -5,23 +5,30 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::census::{Census, SocketId};
-use crate::signaler::Signal;
+use crate::signaler::{Notice, Signal};
 use crate::slab::{Key, Slab};
 use crate::socket_base::SocketBase;
 
 /// What the reaper is told.
 #[derive(Debug)]
 enum ReaperCmd {
-    /// A socket was closed, at this time.
-    Reap(Box<SocketBase>, SocketId, Instant),
+    /// A socket was closed.
+    Reap(Dying),
     /// One of its sockets has commands.
     Poke(Key),
     Stop,
+}
+
+/// A closed socket. Its notice is given last.
+#[derive(Debug)]
+pub(crate) struct Dying {
+    pub socket: Box<SocketBase>,
+    pub id: SocketId,
+    pub notice: Option<Notice>,
 }
 
 /// The handle of the reaper's thread.
@@ -47,9 +54,9 @@ impl Reaper {
     }
 
     /// Closes a socket. Never waits.
-    pub(crate) fn reap(&self, socket: Box<SocketBase>, id: SocketId, now: Instant) {
+    pub(crate) fn reap(&self, dying: Dying) {
         // Without a reaper the context has ended, and there is nothing to linger for.
-        let _ = self.0.send(ReaperCmd::Reap(socket, id, now));
+        let _ = self.0.send(ReaperCmd::Reap(dying));
     }
 
     /// Ends the thread.
@@ -72,7 +79,7 @@ impl Signal for Poke {
 }
 
 struct Graveyard {
-    dying: Slab<(Box<SocketBase>, SocketId)>,
+    dying: Slab<Dying>,
     census: Arc<Census>,
     sender: Sender<ReaperCmd>,
 }
@@ -81,18 +88,18 @@ impl Graveyard {
     fn run(mut self, commands: &Receiver<ReaperCmd>) {
         for command in commands {
             match command {
-                ReaperCmd::Reap(socket, id, now) => self.reap(socket, id, now),
+                ReaperCmd::Reap(dying) => self.reap(dying),
                 ReaperCmd::Poke(key) => self.look_after(key),
                 ReaperCmd::Stop => return,
             }
         }
     }
 
-    fn reap(&mut self, mut socket: Box<SocketBase>, id: SocketId, now: Instant) {
-        self.census.set_closed(id);
-        socket.close(now);
-        let mailbox = socket.mailbox().clone();
-        let key = self.dying.insert((socket, id));
+    fn reap(&mut self, mut dying: Dying) {
+        self.census.set_closed(dying.id);
+        dying.socket.close();
+        let mailbox = dying.socket.mailbox().clone();
+        let key = self.dying.insert(dying);
         let poke: Arc<dyn Signal> = Arc::new(Poke {
             reaper: self.sender.clone(),
             key,
@@ -103,7 +110,7 @@ impl Graveyard {
 
     /// Lets a dying socket react, until it sleeps or is over.
     fn look_after(&mut self, key: Key) {
-        while let Some((socket, _)) = self.dying.get_mut(key) {
+        while let Some(Dying { socket, .. }) = self.dying.get_mut(key) {
             // It may have been stopped; that changes nothing any more.
             let _ = socket.process();
             if socket.is_over() {
@@ -113,9 +120,10 @@ impl Graveyard {
                 return;
             }
         }
-        if let Some((socket, id)) = self.dying.remove(key) {
+        if let Some(Dying { socket, id, notice }) = self.dying.remove(key) {
             drop(socket);
             self.census.remove(id);
+            drop(notice);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! [`Signal`]: how the owner of a mailbox is told that something lies in it.
 //!
 //! Each way of waiting has its own: a parked thread a condition variable ([`Signaler`]), an I/O
-//! thread its poller's waker, the reaper a note on its channel. A mailbox can change its signal
+//! thread its poller's waker, tasks their wakers, the reaper a note on its channel. A mailbox can change its signal
 //! while it is in use, because a socket is waited for in different ways in its life.
 
 use std::cell::{OnceCell, RefCell};
@@ -10,8 +10,11 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
 use std::time::Instant;
 
+use atomic_waker::AtomicWaker;
 use parking_lot::{Condvar, Mutex};
 
 /// A way to wake somebody. Signals do not count: several may be one wake-up.
@@ -57,6 +60,12 @@ impl Signaler {
         // Without thread-locals, in a destructor of one, a fresh signaler does as well.
         OWN.try_with(|own| own.get_or_init(Arc::default).clone())
             .unwrap_or_default()
+    }
+}
+
+impl Wake for Signaler {
+    fn wake(self: Arc<Self>) {
+        self.signal();
     }
 }
 
@@ -117,6 +126,76 @@ impl Signal for FdSignaler {
     fn signal(&self) {
         // A full buffer is signal enough.
         let _ = (&self.sender).write(&[1]);
+    }
+}
+
+/// A signal that calls a function of the application's.
+pub(crate) struct Callback(pub Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Callback")
+    }
+}
+
+impl Signal for Callback {
+    fn signal(&self) {
+        (self.0)();
+    }
+}
+
+/// The signal of tasks, which wakes all that wait. Each of `N` ways to wait has a place for one.
+#[derive(Debug)]
+pub(crate) struct TaskSignal<const N: usize>([AtomicWaker; N]);
+
+impl<const N: usize> TaskSignal<N> {
+    pub(crate) fn new() -> Self {
+        Self(std::array::from_fn(|_| AtomicWaker::new()))
+    }
+
+    /// Has `waker` woken, in place of who waited in this place before.
+    pub(crate) fn register(&self, place: usize, waker: &Waker) {
+        self.0[place].register(waker);
+    }
+
+    /// Wakes who waits in this place.
+    pub(crate) fn wake(&self, place: usize) {
+        self.0[place].wake();
+    }
+}
+
+impl<const N: usize> Signal for TaskSignal<N> {
+    fn signal(&self) {
+        for waker in &self.0 {
+            waker.wake();
+        }
+    }
+}
+
+/// Tells that something is over, by being dropped with it.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    over: Arc<AtomicBool>,
+    signal: Arc<dyn Signal>,
+}
+
+impl Notice {
+    /// A notice, and where it is put down before the signal is given.
+    pub(crate) fn new(signal: Arc<dyn Signal>) -> (Self, Arc<AtomicBool>) {
+        let over = Arc::<AtomicBool>::default();
+        let notice = Self {
+            over: over.clone(),
+            signal,
+        };
+        (notice, over)
+    }
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        // Release: partner of the Acquire load of whoever waits.
+        self.over.store(true, Ordering::Release);
+        self.signal.signal();
     }
 }
 

@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::command::{
-    ChildId, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd,
+    ChildId, DatagramForm, DatagramSpec, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent,
+    SessionSpec, SocketCmd,
 };
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::inproc::Registry;
+use crate::feeds::{Feeds, Inlet};
+use crate::inproc::{Bound, Registry};
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
 use crate::msg::{Metadata, Msg};
@@ -69,6 +71,12 @@ pub(crate) struct SocketBase {
     /// Set when the socket is closed: how long its children may linger.
     closing: Option<Option<Duration>>,
     stopped: bool,
+    /// What senders have sent.
+    pub feeds: Feeds,
+    /// The last frame sent has others behind it.
+    sends_more: bool,
+    /// There is something in the feeds that had to wait for the last of those.
+    feeds_wait: bool,
     /// Whether the message that the last frame received belongs to goes on.
     receives_more: bool,
     /// The routing id for the peer of the next connect.
@@ -90,6 +98,9 @@ impl SocketBase {
             children: 0,
             closing: None,
             stopped: false,
+            feeds: Feeds::new(),
+            sends_more: false,
+            feeds_wait: false,
             receives_more: false,
             connect_routing_id: None,
             options,
@@ -112,18 +123,25 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::Term`] once the context is being terminated.
+    #[inline]
     pub(crate) fn process(&mut self) -> Result<(), Error> {
         if self.mailbox.is_pending() {
-            let mailbox = self.mailbox.clone();
-            for command in mailbox.drain() {
-                self.on_command(command);
-            }
+            self.drain();
         }
         if self.stopped {
             Err(Error::Term)
         } else {
             Ok(())
         }
+    }
+
+    #[cold]
+    fn drain(&mut self) {
+        let mailbox = self.mailbox.clone();
+        for command in mailbox.drain() {
+            self.on_command(command);
+        }
+        self.pump_feeds();
     }
 
     /// Waits until there may be something to react to; false if the deadline came first.
@@ -154,8 +172,51 @@ impl SocketBase {
             SocketCmd::Bind(end, endpoint) => self.on_bind(*end, endpoint),
             SocketCmd::ChildUp(endpoint, child) => self.on_child_up(endpoint, child),
             SocketCmd::ChildGone(endpoint, child) => self.on_child_gone(endpoint, child),
-            SocketCmd::Stop => self.stopped = true,
+            SocketCmd::AddFeed(feed) => {
+                if !self.stopped && self.closing.is_none() {
+                    self.feeds.add(*feed, &self.mailbox);
+                }
+            }
+            SocketCmd::Feed(key, event) => self.feeds.on_event(key, event),
+            SocketCmd::Resume => {}
+            SocketCmd::Stop => {
+                self.stopped = true;
+                self.feeds.stop();
+            }
         }
+    }
+
+    /// Moves what senders have sent, but never into the middle of a message of the owner's.
+    fn pump_feeds(&mut self) {
+        if self.sends_more {
+            self.feeds_wait = true;
+        } else if self.feeds.pump(&mut *self.pattern, &mut self.pipes) {
+            self.mailbox.post(SocketCmd::Resume);
+        }
+    }
+
+    /// The address for a new sender.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] unless the type sends to whoever it may be, [`Error::NoIoThread`]
+    /// if the affinity allows none that could run the socket for its senders.
+    pub(crate) fn inlet(&mut self) -> Result<Arc<Inlet>, Error> {
+        use SocketType::{DEALER, PAIR, PUB, PUSH};
+        if !matches!(self.socket_type(), DEALER | PAIR | PUB | PUSH) {
+            return Err(Error::NotSupported);
+        }
+        self.choose_thread()?;
+        Ok(self.feeds.inlet(&self.mailbox))
+    }
+
+    /// The I/O thread that is to run the socket when its owner leaves it to its senders; `None`
+    /// if there is nothing to do for any.
+    pub(crate) fn host(&self) -> Option<Arc<Mailbox<IoCmd>>> {
+        if self.feeds.are_over() {
+            return None;
+        }
+        let thread = self.choose_thread().ok()?;
+        Some(self.around.threads[thread].mailbox.clone())
     }
 
     fn on_pipe(&mut self, key: Key, event: PipeEvent) {
@@ -168,6 +229,7 @@ impl SocketBase {
             PipeEvent::Writable => self.pattern.on_writable(&mut self.pipes, key),
             PipeEvent::PeerClosed => self.pattern.on_closed(&mut self.pipes, key),
             PipeEvent::Hiccup => self.pattern.on_hiccup(&mut self.pipes, key),
+            PipeEvent::Joined | PipeEvent::Parted => {}
         }
     }
 
@@ -180,9 +242,13 @@ impl SocketBase {
         let origin = bond.origin.clone();
         let inproc = bond.own.is_none();
         end.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        // It was handed over by somebody who is there.
+        end.on_event(PipeEvent::Joined);
         if inproc {
-            end.write_uncounted(self.introduction());
-            end.flush();
+            self.introduce(&mut end);
+            if let Some(farewell) = self.options.farewell() {
+                end.set_last_words(farewell);
+            }
         }
         self.take_pipe(end, endpoint, origin);
     }
@@ -247,7 +313,13 @@ impl SocketBase {
         now: Instant,
     ) -> Result<(), Error> {
         let id = self.new_bond(text, text, BondKind::Bound);
-        let bound = self.around.registry.bind(name, &self.mailbox, id, now);
+        let bound = Bound {
+            mailbox: self.mailbox.clone(),
+            endpoint: id,
+            send_hwm: self.options.send_hwm,
+            recv_hwm: self.options.recv_hwm,
+        };
+        let bound = self.around.registry.bind(name, bound, now);
         if bound.is_err() {
             self.bonds.remove(&id);
         }
@@ -281,18 +353,54 @@ impl SocketBase {
         Ok(())
     }
 
+    /// Starts to send or receive datagrams through a socket of the system.
+    ///
+    /// # Errors
+    /// [`Error::NoIoThread`] if the affinity allows none.
+    pub(crate) fn run_datagrams(
+        &mut self,
+        text: &str,
+        resolved: &str,
+        socket: socket2::Socket,
+        form: DatagramForm,
+    ) -> Result<(), Error> {
+        let thread = self.choose_thread()?;
+        let kind = match form {
+            DatagramForm::SendTo(_) => BondKind::Connected,
+            DatagramForm::Receive | DatagramForm::Addressed => BondKind::Bound,
+        };
+        let id = self.new_bond(text, resolved, kind);
+        let (mut ours, pipe) = pipe::pair(false);
+        ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        let origin = Origin {
+            datagrams: true,
+            ..Origin::default()
+        };
+        self.take_pipe(ours, id, origin);
+        let spec = DatagramSpec {
+            parent: self.parent(id),
+            socket,
+            form,
+            pipe,
+        };
+        self.children += 1;
+        self.around.threads[thread]
+            .mailbox
+            .post(IoCmd::Datagrams(Box::new(spec)));
+        Ok(())
+    }
+
     /// Connects to a name of the context, bound now or later.
     pub(crate) fn connect_inproc(&mut self, text: &str, name: &str, now: Instant) {
         let id = self.new_bond(text, text, BondKind::Connected);
         let (mut ours, theirs) = pipe::pair(self.options.conflate);
         ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
-        ours.write_uncounted(self.introduction());
-        ours.flush();
+        self.introduce(&mut ours);
         let origin = self.origin();
         self.take_pipe(ours, id, origin);
         self.around
             .registry
-            .connect(name, theirs, &self.mailbox, now);
+            .connect(name, theirs, (&self.mailbox, id), now);
     }
 
     /// Starts a session that connects.
@@ -331,7 +439,12 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::NoSuchEndpoint`] if `text` is neither what was given nor what it was resolved to.
-    pub(crate) fn release(&mut self, text: &str, bound: bool) -> Result<EndpointId, Error> {
+    pub(crate) fn release(
+        &mut self,
+        text: &str,
+        bound: bool,
+        now: Instant,
+    ) -> Result<EndpointId, Error> {
         let kind = if bound {
             BondKind::Bound
         } else {
@@ -347,23 +460,33 @@ impl SocketBase {
             .find(|(_, bond)| bond.kind == kind && known(bond));
         let id = *found.ok_or(Error::NoSuchEndpoint)?.0;
         if text.starts_with("inproc://") {
-            self.release_inproc(id);
+            self.release_inproc(id, now);
         } else {
             self.release_network(id);
         }
         Ok(id)
     }
 
-    fn release_inproc(&mut self, id: EndpointId) {
+    fn release_inproc(&mut self, id: EndpointId, now: Instant) {
         let Some(bond) = self.bonds.remove(&id) else {
             return;
         };
         match bond.kind {
             BondKind::Bound => self.around.registry.unbind(id, &self.mailbox),
             BondKind::Connected => {
+                let said = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::was_written_to);
+                let linger = if bond.pipes.iter().any(said) {
+                    self.linger()
+                } else {
+                    Some(Duration::ZERO)
+                };
                 for key in bond.pipes {
                     self.pattern.detach(&mut self.pipes, key);
                 }
+                // If nobody has bound the name yet.
+                let expires = linger.map(|linger| now + linger);
+                let registry = &self.around.registry;
+                registry.disconnect((&self.mailbox, id), now, expires);
             }
         }
     }
@@ -394,6 +517,30 @@ impl SocketBase {
     pub(crate) fn is_releasing(&self, id: EndpointId) -> bool {
         let own_lives = |bond: &Bond| bond.own.is_none_or(|own| bond.children.contains(&own));
         self.bonds.get(&id).is_some_and(own_lives)
+    }
+
+    /// The endpoint that is being taken back and still has something of its own open.
+    pub(crate) fn releasing(&self, text: &str) -> Option<EndpointId> {
+        let known = |bond: &Bond| bond.closing && (bond.resolved == text || bond.text == text);
+        let mut found = self.bonds.iter().filter(|(_, bond)| known(bond));
+        found.find_map(|(id, _)| self.is_releasing(*id).then_some(*id))
+    }
+
+    /// Whether every endpoint that the socket connects to has a peer there now; of a socket that
+    /// connects to none, whether it has a peer.
+    pub(crate) fn is_connected(&self) -> bool {
+        let is_up = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::is_joined);
+        let connects = |bond: &&Bond| bond.kind == BondKind::Connected && !bond.closing;
+        let mut connected = self.bonds.values().filter(connects).peekable();
+        if connected.peek().is_none() {
+            return self.pipes.iter().any(|(_, pipe)| pipe.is_joined());
+        }
+        connected.all(|bond| bond.pipes.iter().any(is_up))
+    }
+
+    /// Refuses until so many peers have subscribed to something.
+    pub(crate) fn has_subscribers(&mut self, peers: usize) -> Result<(), Refused> {
+        self.pattern.has_subscribers(&mut self.pipes, peers)
     }
 
     /// The endpoint of the last bind, resolved, or of the last connect; empty before.
@@ -457,7 +604,18 @@ impl SocketBase {
     fn origin(&mut self) -> Origin {
         Origin {
             routing_id: self.connect_routing_id.take(),
+            ..Origin::default()
         }
+    }
+
+    /// Says to an inproc peer what goes before all messages.
+    fn introduce(&self, end: &mut PipeEnd) {
+        end.write_uncounted(self.introduction());
+        if let Some(hello) = self.options.hello() {
+            // A new pipe has room for a message.
+            let _ = end.write(hello);
+        }
+        end.flush();
     }
 
     /// What an inproc peer is told in place of a handshake.
@@ -491,15 +649,25 @@ impl SocketBase {
     // ── messages ─────────────────────────────────────────────────────────────────────────────
 
     /// Sends a frame; not flushed.
+    #[inline]
     pub(crate) fn send(&mut self, msg: Msg) -> Result<(), (Refused, Msg)> {
-        self.pattern.send(&mut self.pipes, msg)
+        let more = msg.more();
+        self.pattern.send(&mut self.pipes, msg)?;
+        self.sends_more = more;
+        Ok(())
     }
 
     /// Makes what was sent visible to its receivers.
+    #[inline]
     pub(crate) fn flush(&mut self) {
         self.pattern.flush(&mut self.pipes);
+        if self.feeds_wait && !self.sends_more {
+            self.feeds_wait = false;
+            self.mailbox.post(SocketCmd::Resume);
+        }
     }
 
+    #[inline]
     pub(crate) fn recv(&mut self) -> Result<Msg, Refused> {
         let frame = self.pattern.recv(&mut self.pipes)?;
         self.receives_more = frame.more();
@@ -559,6 +727,31 @@ impl SocketBase {
         self.pattern.routing_id_of(*bond.pipes.last()?)
     }
 
+    /// The number of the peer that the last connect leads to; SERVER and PEER.
+    pub(crate) fn last_peer_id(&self) -> Option<u32> {
+        let bond = self.bonds.get(&EndpointId(self.last_bond))?;
+        self.pattern.peer_id_of(*bond.pipes.last()?)
+    }
+
+    /// Ends the connection with the peer of a number; false if there is none.
+    pub(crate) fn disconnect_peer(&mut self, id: u32) -> bool {
+        let Some(key) = self.pattern.peer_by_id(id) else {
+            return false;
+        };
+        self.pattern.detach(&mut self.pipes, key);
+        // A session takes its endpoint along when it goes; over inproc there is none.
+        self.bonds.retain(|_, bond| {
+            let is_inproc = bond.text.starts_with("inproc://");
+            bond.kind == BondKind::Bound || !is_inproc || !bond.pipes.contains(&key)
+        });
+        true
+    }
+
+    /// See [`Pattern::topics_count`].
+    pub(crate) fn topics_count(&self) -> Option<usize> {
+        self.pattern.topics_count()
+    }
+
     /// Changes the high-water marks of all pipes.
     pub(crate) fn apply_hwm(&mut self) {
         let (send, recv) = (self.options.send_hwm, self.options.recv_hwm);
@@ -572,16 +765,23 @@ impl SocketBase {
 
     // ── the end ──────────────────────────────────────────────────────────────────────────────
 
-    /// Ends everything the socket has; it is over when [`SocketBase::is_over`] says so.
-    pub(crate) fn close(&mut self, now: Instant) {
+    /// Frees the names of the context that the socket is bound to. What it sent to names that
+    /// nobody has yet can still be had while it lingers.
+    pub(crate) fn give_up_names(&self, now: Instant) {
         let linger = self.options.linger.get();
-        self.closing = Some(linger);
         let expires = linger.map(|linger| now + linger);
         self.around.registry.forget(&self.mailbox, now, expires);
+    }
+
+    /// Ends everything the socket has, but for its names; it is over when [`SocketBase::is_over`] says so.
+    pub(crate) fn close(&mut self) {
+        let linger = self.options.linger.get();
+        self.closing = Some(linger);
         for bond in self.bonds.values() {
             self.close_listener(bond);
         }
         self.pipes = Slab::new();
+        self.feeds = Feeds::new();
         for child in self.bonds.values().flat_map(|bond| &bond.children) {
             self.close_child(*child, linger);
         }

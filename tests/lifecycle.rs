@@ -14,3 +14,5 @@ mod events;
 mod flow;
 #[path = "lifecycle/reconnect.rs"]
 mod reconnect;
+#[path = "lifecycle/waiting.rs"]
+mod waiting;

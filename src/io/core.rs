@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::command::{ChildId, IoCmd, IoHandle};
+use crate::command::{ChildId, Guest, IoCmd, IoHandle, Turn, TurnSignal};
+use crate::io::datagrams::Datagrams;
 use crate::io::listener::Listener;
 use crate::io::poller::{self, Readiness};
-use crate::io::session_base::{IoContext, SessionBase, Turn};
+use crate::io::session_base::{IoContext, SessionBase};
+use crate::pipe::PipeEvent;
 use crate::slab::{Key, Slab};
 
 /// What lives on an I/O thread.
@@ -20,6 +22,64 @@ use crate::slab::{Key, Slab};
 enum Resident {
     Listener(Listener),
     Session(Box<SessionBase>),
+    Guest(Box<dyn Guest>),
+    Datagrams(Box<Datagrams>),
+}
+
+impl Resident {
+    /// Goes on where it stopped, or sees what a deadline means.
+    fn turn(&mut self, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(listener) => listener.turn(cx),
+            Self::Session(session) => session.turn(cx),
+            Self::Datagrams(datagrams) => datagrams.turn(cx),
+            Self::Guest(guest) => guest.turn(cx.now),
+        }
+    }
+
+    fn on_readiness(&mut self, readiness: Readiness, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(listener) => listener.turn(cx),
+            Self::Session(session) => session.on_readiness(readiness, cx),
+            Self::Datagrams(datagrams) => datagrams.on_readiness(readiness, cx),
+            Self::Guest(guest) => guest.turn(cx.now),
+        }
+    }
+
+    fn on_pipe(&mut self, event: PipeEvent, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(_) | Self::Guest(_) => Turn::Idle,
+            Self::Session(session) => session.on_pipe(event, cx),
+            Self::Datagrams(datagrams) => datagrams.on_pipe(event, cx),
+        }
+    }
+
+    fn on_close(&mut self, linger: Option<Duration>, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(listener) => listener.on_close(cx),
+            Self::Session(session) => session.on_close(linger, cx),
+            Self::Datagrams(datagrams) => datagrams.on_close(linger, cx),
+            Self::Guest(guest) => guest.turn(cx.now),
+        }
+    }
+
+    fn on_deadline(&mut self, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(listener) => listener.turn(cx),
+            Self::Session(session) => session.on_deadline(cx),
+            Self::Datagrams(datagrams) => datagrams.turn(cx),
+            Self::Guest(guest) => guest.turn(cx.now),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Listener(listener) => listener.deadline(),
+            Self::Session(session) => session.deadline(),
+            Self::Datagrams(datagrams) => datagrams.deadline(),
+            Self::Guest(guest) => guest.deadline(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -27,6 +87,8 @@ struct Tenant {
     resident: Resident,
     /// The deadline under which it is filed.
     filed: Option<Instant>,
+    /// It is among those who go on in the next round.
+    goes_on: bool,
 }
 
 /// The state of one I/O thread.
@@ -92,10 +154,10 @@ impl IoCore {
             }
         }
         for key in std::mem::take(&mut self.again) {
-            self.with_tenant(key, |resident, cx| match resident {
-                Resident::Listener(listener) => listener.turn(cx),
-                Resident::Session(session) => session.turn(cx),
-            });
+            if let Some(tenant) = self.tenants.get_mut(key) {
+                tenant.goes_on = false;
+            }
+            self.with_tenant(key, Resident::turn);
         }
         self.on_deadlines();
     }
@@ -130,24 +192,20 @@ impl IoCore {
     }
 
     fn on_readiness(&mut self, key: Key, readiness: Readiness) {
-        self.with_tenant(key, |resident, cx| match resident {
-            Resident::Listener(listener) => listener.turn(cx),
-            Resident::Session(session) => session.on_readiness(readiness, cx),
-        });
+        self.with_tenant(key, |resident, cx| resident.on_readiness(readiness, cx));
     }
 
     fn on_command(&mut self, command: IoCmd) {
         match command {
-            IoCmd::Pipe(key, event) => self.with_session(key, |s, cx| s.on_pipe(event, cx)),
+            IoCmd::Pipe(key, event) => {
+                self.with_tenant(key, |resident, cx| resident.on_pipe(event, cx));
+            }
             IoCmd::Zap(key, event) => self.with_session(key, |s, cx| s.on_zap(event, cx)),
             IoCmd::Resolved(key, found) => {
                 self.with_session(key, |session, cx| session.on_resolved(*found, cx));
             }
             IoCmd::Close(key, linger) => {
-                self.with_tenant(key, |resident, cx| match resident {
-                    Resident::Listener(listener) => listener.on_close(cx),
-                    Resident::Session(session) => session.on_close(linger, cx),
-                });
+                self.with_tenant(key, |resident, cx| resident.on_close(linger, cx));
             }
             IoCmd::Launch(spec) => {
                 let mut start = None;
@@ -166,11 +224,26 @@ impl IoCore {
                 let threads = self.threads.clone();
                 let key = self
                     .settle_in(|me, cx| Resident::Listener(Listener::new(*spec, me, threads, cx)));
-                self.with_tenant(key, |resident, cx| match resident {
-                    Resident::Listener(listener) => listener.turn(cx),
-                    Resident::Session(_) => Turn::Idle,
-                });
+                self.with_tenant(key, Resident::turn);
             }
+            IoCmd::Datagrams(spec) => {
+                let key = self.settle_in(|me, cx| {
+                    Resident::Datagrams(Box::new(Datagrams::new(*spec, me, cx)))
+                });
+                self.with_tenant(key, Resident::turn);
+            }
+            IoCmd::Host(guest) => {
+                let key = self.settle_in(|me, cx| {
+                    let mut guest = guest;
+                    guest.settle_in(Arc::new(TurnSignal {
+                        thread: cx.mailbox.clone(),
+                        guest: me.key,
+                    }));
+                    Resident::Guest(guest)
+                });
+                self.with_guest(key);
+            }
+            IoCmd::Turn(key) => self.with_guest(key),
             IoCmd::Stop => {
                 self.stopping = true;
                 // All sockets are gone. A session that was on its way from its listener when its
@@ -189,10 +262,7 @@ impl IoCore {
             if let Some(tenant) = self.tenants.get_mut(key) {
                 tenant.filed = None;
             }
-            self.with_tenant(key, |resident, cx| match resident {
-                Resident::Listener(listener) => listener.turn(cx),
-                Resident::Session(session) => session.on_deadline(cx),
-            });
+            self.with_tenant(key, Resident::on_deadline);
         }
     }
 
@@ -204,6 +274,7 @@ impl IoCore {
         self.tenants.insert_with(|key| Tenant {
             resident: make(ChildId { thread, key }, cx),
             filed: None,
+            goes_on: false,
         })
     }
 
@@ -214,7 +285,14 @@ impl IoCore {
     ) {
         self.with_tenant(key, |resident, cx| match resident {
             Resident::Session(session) => act(session, cx),
-            Resident::Listener(_) => Turn::Idle,
+            Resident::Listener(_) | Resident::Datagrams(_) | Resident::Guest(_) => Turn::Idle,
+        });
+    }
+
+    fn with_guest(&mut self, key: Key) {
+        self.with_tenant(key, |resident, cx| match resident {
+            Resident::Guest(guest) => guest.turn(cx.now),
+            Resident::Listener(_) | Resident::Session(_) | Resident::Datagrams(_) => Turn::Idle,
         });
     }
 
@@ -224,10 +302,9 @@ impl IoCore {
             return;
         };
         let turn = act(&mut tenant.resident, &mut self.cx);
-        let wanted = match (&tenant.resident, turn) {
-            (_, Turn::Gone) => None,
-            (Resident::Listener(listener), _) => listener.deadline(),
-            (Resident::Session(session), _) => session.deadline(),
+        let wanted = match turn {
+            Turn::Gone => None,
+            Turn::Idle | Turn::Again => tenant.resident.deadline(),
         };
         if wanted != tenant.filed {
             if let Some(old) = std::mem::replace(&mut tenant.filed, wanted) {
@@ -238,7 +315,12 @@ impl IoCore {
         }
         match turn {
             Turn::Idle => {}
-            Turn::Again => self.again.push(key),
+            // Once in a round, however often it was run in the last.
+            Turn::Again if tenant.goes_on => {}
+            Turn::Again => {
+                tenant.goes_on = true;
+                self.again.push(key);
+            }
             Turn::Gone => {
                 self.threads[self.cx.thread]
                     .load

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use mio::Interest;
 
 use crate::command::{
-    ChildId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd,
+    ChildId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd, Turn,
 };
 use crate::io::poller;
-use crate::io::session_base::{IoContext, Turn};
+use crate::io::session_base::IoContext;
 use crate::io::transport::{Accepted, Acceptor};
 use crate::monitor::{Event, EventKind};
 

@@ -9,5 +9,6 @@ pub(crate) mod connection;
 pub(crate) mod zap;
 pub(crate) mod session_base;
 pub(crate) mod listener;
+pub(crate) mod datagrams;
 pub(crate) mod core;
 pub(crate) mod thread;

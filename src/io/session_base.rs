@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry};
 
-use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd};
+use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd, Turn};
 use crate::endpoint::{Endpoint, TcpAddress};
-use crate::engine::{Engine, Event};
+use crate::engine::{Engine, Event, Run};
+use crate::error::ProtocolError;
 use crate::io::connecter::Backoff;
 use crate::io::connection::{Connection, Input};
 use crate::io::poller::{self, Readiness};
@@ -26,9 +27,11 @@ use crate::io::zap::Inquiry;
 use crate::mailbox::Mailbox;
 use crate::monitor::{self, EventKind, Reason};
 use crate::msg::{Metadata, Msg};
-use crate::options::Options;
+use crate::options::{self, Options};
 use crate::pipe::{self, PipeEnd, PipeEvent};
 use crate::raw::RawEngine;
+use crate::record::{self, COPY_MAX};
+use crate::socks::{Login, Socks};
 use crate::ypipe::Pop;
 use crate::zap::{AuthRequest, Verdict};
 use crate::zmtp::{EngineSpec, StreamEngine};
@@ -36,6 +39,9 @@ use crate::zmtp::{EngineSpec, StreamEngine};
 /// How often a session reads or writes before others get their turn.
 const READS_PER_TURN: u32 = 8;
 const WRITES_PER_TURN: u32 = 8;
+
+/// How many bytes of frames are taken from the pipe at once.
+const RUN_MAX: usize = 64 * 1024;
 
 /// How long a finished connection waits for the peer to have read everything and close too. A
 /// close with unread input would reset the connection, and what is on the way would be lost.
@@ -50,17 +56,6 @@ pub(crate) struct IoContext {
     pub resolver: Resolver,
     pub input: Input,
     pub now: Instant,
-}
-
-/// How a turn of a resident ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Turn {
-    /// Nothing to do until something happens.
-    Idle,
-    /// There is more to do at once, but others come first.
-    Again,
-    /// It is over: remove it.
-    Gone,
 }
 
 /// A connection in whatever state it is.
@@ -311,47 +306,76 @@ impl SessionBase {
         self.hear_verdict(cx)?;
         let mut reads = READS_PER_TURN;
         loop {
-            let room = self
-                .pipe
-                .as_mut()
-                .is_none_or(|pipe| pipe.is_peer_gone() || pipe.can_write());
+            let room = match &mut self.pipe {
+                Some(pipe) if !pipe.is_peer_gone() => pipe.room(),
+                Some(_) | None => u64::MAX,
+            };
             let asking = self.inquiry.is_some();
             let Link::Up(connection) = &mut self.link else {
                 break;
             };
             // A handshake needs no room, and sending must not wait for who does not receive.
-            if asking || (!room && connection.peer.is_some()) {
+            if asking || (room == 0 && connection.peer.is_some()) {
                 connection.pause(&mut cx.input, cx.now);
                 break;
             }
-            match connection.next_event(&mut cx.input, &mut reads, cx.now) {
-                Ok(Some(Event::Message(msg))) => self.deliver(msg),
-                Ok(Some(Event::Ready(peer))) => self.on_ready(peer, cx),
-                Ok(Some(Event::Authenticate(request))) => {
+            match connection.decode(&mut cx.input, room, cx.now) {
+                Some(Event::Message(msg)) => self.deliver(msg),
+                Some(Event::Run(run)) => self.deliver_run(run, &cx.input),
+                Some(Event::Ready(peer)) => self.on_ready(peer, cx),
+                Some(Event::Authenticate(request)) => {
                     if let Err(reason) = self.inquire(&request, cx) {
-                        return self.after_flush(Err(reason));
+                        self.flush_pipe();
+                        return Err(reason);
                     }
                 }
-                Ok(Some(Event::Failed(failure))) => return self.after_flush(Err(failure.into())),
-                Ok(None) => break,
-                Err(reason) => return self.after_flush(Err(reason)),
+                Some(Event::Failed(failure)) => {
+                    self.flush_pipe();
+                    return Err(failure.into());
+                }
+                None => {
+                    // The socket need not wait until all is read that there is to read.
+                    self.flush_pipe();
+                    if !self.reads_on(&mut reads, cx)? {
+                        break;
+                    }
+                }
             }
         }
+        self.flush_pipe();
         let more = matches!(&self.link, Link::Up(c) if reads == 0 && c.is_readable());
-        self.after_flush(Ok(if more { Turn::Again } else { Turn::Idle }))
+        Ok(if more { Turn::Again } else { Turn::Idle })
     }
 
-    fn after_flush(&mut self, result: Result<Turn, Reason>) -> Result<Turn, Reason> {
+    /// Reads if there may be something and `reads` allows it; whether it did.
+    fn reads_on(&mut self, reads: &mut u32, cx: &mut IoContext) -> Result<bool, Reason> {
+        let Link::Up(connection) = &mut self.link else {
+            return Ok(false);
+        };
+        if !connection.is_readable() || *reads == 0 {
+            return Ok(false);
+        }
+        *reads -= 1;
+        connection.read(&mut cx.input, cx.now)?;
+        Ok(true)
+    }
+
+    fn flush_pipe(&mut self) {
         if let Some(pipe) = &mut self.pipe {
             pipe.flush();
         }
-        result
     }
 
     fn deliver(&mut self, msg: Msg) {
         if let Some(pipe) = &mut self.pipe {
             // The room was looked at before. A socket that is closed hears nothing any more.
             let _ = pipe.write(msg);
+        }
+    }
+
+    fn deliver_run(&mut self, run: record::Run, input: &Input) {
+        if let (Some(pipe), Link::Up(connection)) = (&mut self.pipe, &self.link) {
+            pipe.write_run(connection.decoded(input, run.len), run.messages);
         }
     }
 
@@ -393,7 +417,8 @@ impl SessionBase {
         };
         match endpoint {
             Endpoint::Tcp(address) => {
-                let target = address.target.clone();
+                let proxy = self.parent.options.tcp.socks.proxy.as_ref();
+                let target = proxy.map_or(&address.target, |(proxy, _)| proxy).clone();
                 let ipv6 = self.parent.options.tcp.ipv6;
                 match resolver::immediate(&target, ipv6) {
                     Some(found) => self.on_addresses(found, cx),
@@ -409,7 +434,7 @@ impl SessionBase {
                 }
             }
             Endpoint::Ipc(address) => self.connect(Target::Ipc(address.clone()), cx),
-            Endpoint::Inproc(_) => {}
+            Endpoint::Inproc(_) | Endpoint::Udp(_) => {}
         }
     }
 
@@ -553,7 +578,15 @@ impl SessionBase {
                 return self.retry(Reason::of(&error), cx);
             }
         }
-        let engine = engine(&self.parent.options, stream.peer_address(), cx.now);
+        let options = &self.parent.options;
+        let mut engine = engine(options, stream.peer_address(), cx.now);
+        if let Role::Dialer {
+            endpoint: Endpoint::Tcp(address),
+            ..
+        } = &self.role
+        {
+            engine = through_proxy(&options.tcp.socks, address, engine);
+        }
         self.link = Link::Up(Box::new(Connection::new(stream, engine, local, remote)));
     }
 
@@ -596,7 +629,7 @@ impl SessionBase {
         match connection.handle_verdict(verdict, cx.now) {
             Some(Event::Ready(peer)) => self.on_ready(peer, cx),
             Some(Event::Failed(failure)) => return Err(failure.into()),
-            Some(Event::Authenticate(_) | Event::Message(_)) | None => {}
+            Some(Event::Authenticate(_) | Event::Message(_) | Event::Run(_)) | None => {}
         }
         Ok(())
     }
@@ -613,17 +646,34 @@ impl SessionBase {
         if let Role::Dialer { backoff, .. } = &mut self.role {
             backoff.reset();
         }
+        let peer = self.with_source(peer);
         if self.pipe.is_none() {
             self.bind_pipe(peer.clone(), cx);
         } else {
             self.introduce(peer.clone());
+            self.report(true);
         }
+        self.notify(self.parent.options.coming());
         if let Link::Up(connection) = &mut self.link {
             connection.peer = Some(peer.clone());
+            if let Some(hello) = self.parent.options.hello() {
+                connection.push(hello);
+            }
             // After the pipe: whoever hears this may count on the socket's knowing its peer.
             let kind = EventKind::HandshakeSucceeded;
             let event = monitor::Event::new(kind, &connection.local, &connection.remote);
             self.parent.events.emit(event.with_peer(Some(peer)));
+        }
+    }
+
+    /// Adds the descriptor, if the connection is the only one of the session: a peer that is
+    /// connected to again is told of again only if it is another.
+    fn with_source(&self, peer: Arc<Metadata>) -> Arc<Metadata> {
+        match (&self.role, &self.link) {
+            (Role::Acceptor, Link::Up(connection)) => {
+                Arc::new(peer.with_source_fd(connection.fd()))
+            }
+            _ => peer,
         }
     }
 
@@ -635,6 +685,20 @@ impl SessionBase {
             pipe.write_uncounted(Msg::peer(peer.clone()));
             pipe.flush();
             self.introduced = Some(peer);
+        }
+    }
+
+    /// Has the application read what tells of its peer, whether there is room or not.
+    fn notify(&mut self, notices: impl Iterator<Item = Msg>) {
+        if let Some(pipe) = &mut self.pipe {
+            notices.for_each(|notice| pipe.write_beyond(notice));
+            pipe.flush();
+        }
+    }
+
+    fn report(&self, is_there: bool) {
+        if let Some(pipe) = &self.pipe {
+            pipe.report(is_there);
         }
     }
 
@@ -673,8 +737,8 @@ impl SessionBase {
             reason: reason.clone(),
         };
         self.emit(kind, local, remote, connection.peer.clone());
-        let refused = matches!(reason, Reason::Denied(_));
-        if refused {
+        let incompatible = Reason::Protocol(ProtocolError::IncompatibleSocketType);
+        if matches!(reason, Reason::Denied(_)) || reason == incompatible {
             self.link = last_word(*connection, cx.now);
         } else {
             drop(connection);
@@ -694,17 +758,21 @@ impl SessionBase {
     fn reset_pipe(&mut self, was_ready: bool) {
         let Some(pipe) = &mut self.pipe else { return };
         pipe.rollback();
+        if was_ready {
+            pipe.report(false);
+        }
         while self.mid_message {
             match pipe.read() {
                 Pop::Item(frame) => self.mid_message = frame.more(),
                 Pop::Empty | Pop::Finished => self.mid_message = false,
             }
         }
-        let options = &self.parent.options;
-        if options.raw && options.stream_notify && was_ready {
-            let _ = pipe.write(Msg::new());
-            pipe.flush();
+        if was_ready {
+            let accepted = matches!(self.role, Role::Acceptor);
+            self.notify(self.parent.options.going(accepted));
         }
+        let options = &self.parent.options;
+        let Some(pipe) = &mut self.pipe else { return };
         if options.socket_type.subscribes() && matches!(self.role, Role::Dialer { .. }) {
             while matches!(pipe.read(), Pop::Item(_)) {}
             pipe.hiccup();
@@ -835,6 +903,9 @@ fn last_word(mut connection: Connection, now: Instant) -> Link {
 /// Takes messages from the pipe until it is empty (true) or the batch is full.
 fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
     while connection.wants_messages() {
+        if connection.wants_runs() && fill_run(connection, pipe, mid_message) {
+            continue;
+        }
         match pipe.read() {
             Pop::Item(frame) => {
                 *mid_message = frame.more();
@@ -846,6 +917,21 @@ fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool)
     false
 }
 
+/// Takes frames from the pipe as they are, if there are any such at its front.
+fn fill_run(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
+    let Some((run, bytes)) = pipe.peek_run(RUN_MAX) else {
+        return false;
+    };
+    if run.len <= COPY_MAX {
+        connection.push_run(Run::Copy(bytes));
+    } else {
+        connection.push_run(Run::Keep(pipe.share_run(run)));
+    }
+    pipe.consume_run(run);
+    *mid_message = run.more;
+    true
+}
+
 fn engine(options: &Options, peer_address: Option<String>, now: Instant) -> Box<dyn Engine> {
     if options.raw {
         return Box::new(RawEngine::new(options, peer_address));
@@ -855,6 +941,22 @@ fn engine(options: &Options, peer_address: Option<String>, now: Instant) -> Box<
         peer_address,
         now,
     }))
+}
+
+/// The engine behind the proxy, if there is one.
+fn through_proxy(
+    options: &options::Socks,
+    address: &TcpAddress,
+    engine: Box<dyn Engine>,
+) -> Box<dyn Engine> {
+    if options.proxy.is_none() {
+        return engine;
+    }
+    let login = (!options.username.is_empty()).then(|| Login {
+        username: options.username.clone(),
+        password: options.password.clone(),
+    });
+    Box::new(Socks::new(address.target.clone(), login, engine))
 }
 
 fn source_of(tcp: &TcpAddress, address: SocketAddr) -> io::Result<Option<SocketAddr>> {

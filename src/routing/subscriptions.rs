@@ -10,7 +10,7 @@ use crate::slab::Key;
 #[derive(Debug)]
 pub(crate) struct Subscribers {
     topics: Trie<BTreeSet<Key>>,
-    /// The entries of each pipe's topics, so that a pipe leaves without a walk over all topics.
+    /// The entries of each pipe's topics, of which it has at least one, so that a pipe leaves without a walk over all topics.
     entries: HashMap<Key, BTreeSet<Key>>,
 }
 
@@ -23,9 +23,13 @@ impl Subscribers {
     }
 
     /// How many different topics are subscribed to.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.topics.len()
+    }
+
+    /// How many pipes have subscribed to something.
+    pub(crate) fn pipes(&self) -> usize {
+        self.entries.len()
     }
 
     /// Subscribes `pipe`; returns whether it is the first of the topic.
@@ -45,6 +49,9 @@ impl Subscribers {
         };
         if let Some(entries) = self.entries.get_mut(&pipe) {
             entries.remove(&entry);
+            if entries.is_empty() {
+                self.entries.remove(&pipe);
+            }
         }
         self.release(entry, pipe)
     }
@@ -90,7 +97,6 @@ impl Filter {
     }
 
     /// How many different topics are wanted.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.topics.len()
     }
@@ -220,6 +226,8 @@ mod tests {
                     }
                 }
             }
+            let pipes: BTreeSet<_> = model.iter().map(|(_, n)| *n).collect();
+            prop_assert_eq!(subscribers.pipes(), pipes.len());
             let mut matching: Vec<_> = subscribers.matching(&text).collect();
             matching.sort();
             let mut expected: Vec<_> = model

@@ -10,7 +10,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Engine, Event, Failure};
+use crate::engine::{Engine, Event, Failure, Run};
 use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
@@ -19,6 +19,7 @@ use crate::zmtp::cipher::{Cipher, OVERHEAD};
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::Version;
+use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
 use crate::zmtp::heartbeat::Heartbeat;
 
@@ -102,7 +103,7 @@ impl StreamEngine {
     /// What was to be sent is forgotten, but for a refusal.
     fn fail(&mut self, failure: Failure) -> Failure {
         self.phase = Phase::Failed;
-        if !matches!(failure, Failure::Denied(_)) {
+        if !failure.is_refusal() {
             self.batch = Batch::default();
         }
         failure
@@ -110,10 +111,10 @@ impl StreamEngine {
 }
 
 impl Engine for StreamEngine {
-    fn handle_input(&mut self, input: &mut &[u8], now: Instant) -> Option<Event> {
+    fn handle_input(&mut self, input: &mut &[u8], room: u64, now: Instant) -> Option<Event> {
         let outcome = match &mut self.phase {
             Phase::Opening(_) => self.open(input, now),
-            Phase::Traffic(traffic) => traffic.handle_input(input, now, &mut self.batch),
+            Phase::Traffic(traffic) => traffic.handle_input(input, room, now, &mut self.batch),
             Phase::Failed => {
                 *input = &[];
                 Ok(None)
@@ -155,6 +156,15 @@ impl Engine for StreamEngine {
             Phase::Traffic(traffic) => traffic.push(msg, &mut self.batch),
             Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no message was wanted"),
         }
+    }
+
+    fn wants_runs(&self) -> bool {
+        matches!(&self.phase, Phase::Traffic(traffic) if traffic.has_runs)
+    }
+
+    fn push_run(&mut self, run: Run<'_>) {
+        debug_assert!(self.wants_runs(), "no run was wanted");
+        self.batch.push_run(run);
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -207,6 +217,13 @@ impl Engine for StreamEngine {
 struct Traffic {
     version: Version,
     publishes: bool,
+    /// Messages go both ways in the form that pipes hold them in, with nothing before or around
+    /// them.
+    has_runs: bool,
+    /// The end of a message has not come, so that no run was found: until it does, none is looked
+    /// for, lest a message of many frames is looked through again for each of them.
+    mid_message: bool,
+    groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
     /// What frames are sealed with, if they are.
@@ -226,9 +243,15 @@ impl Traffic {
             error: ProtocolError::MessageTooLarge,
         };
         let publishes = local.socket_type.publishes();
+        let groups = Groups::of(local.socket_type);
         Self {
             version,
             publishes,
+            has_runs: Framing::of(version) == Framing::V2
+                && !groups.are_sent_along()
+                && cipher.is_none(),
+            mid_message: false,
+            groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
             cipher,
             decoder: Decoder::new(Framing::of(version), limit),
@@ -243,6 +266,7 @@ impl Traffic {
     fn handle_input(
         &mut self,
         input: &mut &[u8],
+        room: u64,
         now: Instant,
         out: &mut Batch,
     ) -> Result<Option<Event>, ProtocolError> {
@@ -253,11 +277,20 @@ impl Traffic {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
             }
+            if self.has_runs && !self.mid_message {
+                if let Some(run) = self.decoder.take_run(input, room) {
+                    return Ok(Some(Event::Run(run)));
+                }
+            }
             let Some(Frame { msg, is_command }) = self.next_frame(input)? else {
                 return Ok(None);
             };
             if !is_command || !self.version.has_commands() {
-                return Ok(Some(Event::Message(msg)));
+                self.mid_message = msg.more();
+                match self.groups.handle_frame(msg)? {
+                    Some(msg) => return Ok(Some(Event::Message(msg))),
+                    None => continue,
+                }
             }
             if let Some(event) = self.on_command(&msg, now, out) {
                 return Ok(Some(event));
@@ -288,6 +321,12 @@ impl Traffic {
                 Some(subscription(Kind::Subscribe, topic))
             }
             Command::Cancel(topic) if self.publishes => Some(subscription(Kind::Cancel, topic)),
+            Command::Join(group) if self.groups.can_be_joined() => {
+                Some(subscription(Kind::Join, group))
+            }
+            Command::Leave(group) if self.groups.can_be_joined() => {
+                Some(subscription(Kind::Leave, group))
+            }
             Command::Ping { ttl, context } => {
                 self.heartbeat.limit_silence(ttl, now);
                 self.push_command(command::PONG, context, out);
@@ -295,6 +334,8 @@ impl Traffic {
             }
             Command::Subscribe(_)
             | Command::Cancel(_)
+            | Command::Join(_)
+            | Command::Leave(_)
             | Command::Ready(_)
             | Command::Error(_)
             | Command::Other => None,
@@ -308,8 +349,15 @@ impl Traffic {
         Ok(())
     }
 
-    /// Encodes a frame for the peer.
     fn push(&mut self, msg: Msg, out: &mut Batch) {
+        if let Some(group) = self.groups.frame_before(&msg) {
+            self.push_frame(group, out);
+        }
+        self.push_frame(msg, out);
+    }
+
+    /// Encodes a frame for the peer.
+    fn push_frame(&mut self, msg: Msg, out: &mut Batch) {
         let by_command = self.version.subscribes_by_command();
         let (flags, prefix): (u8, &[u8]) = match msg.kind() {
             Kind::Data => (if msg.more() { MORE } else { 0 }, &[]),
@@ -317,6 +365,10 @@ impl Traffic {
             Kind::Subscribe => (0, &[1]),
             Kind::Cancel if by_command => (COMMAND, command::CANCEL),
             Kind::Cancel => (0, &[0]),
+            Kind::Join if self.version.has_commands() => (COMMAND, command::JOIN),
+            Kind::Leave if self.version.has_commands() => (COMMAND, command::LEAVE),
+            // An older peer has no way to hear it.
+            Kind::Join | Kind::Leave => return,
             Kind::Peer => return debug_assert!(false, "the peer's record stays here"),
         };
         match &mut self.cipher {

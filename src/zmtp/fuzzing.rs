@@ -8,7 +8,7 @@
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Engine, Event, Failure};
+use crate::engine::{Engine, Event, Failure, next_events};
 use crate::error::ProtocolError;
 use crate::keys::{CurveKeyPair, SecretKey};
 use crate::msg::{Metadata, Msg};
@@ -21,7 +21,7 @@ use crate::zmtp::greeting::{Greeting, MechanismName, Version};
 use crate::zmtp::{EngineSpec, StreamEngine, zap};
 
 const NULL: MechanismName = *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-const TYPES: [SocketType; 11] = [
+const TYPES: [SocketType; 19] = [
     SocketType::PAIR,
     SocketType::PUB,
     SocketType::SUB,
@@ -33,6 +33,14 @@ const TYPES: [SocketType; 11] = [
     SocketType::PUSH,
     SocketType::XPUB,
     SocketType::XSUB,
+    SocketType::SERVER,
+    SocketType::CLIENT,
+    SocketType::RADIO,
+    SocketType::DISH,
+    SocketType::GATHER,
+    SocketType::SCATTER,
+    SocketType::PEER,
+    SocketType::CHANNEL,
 ];
 
 /// Sizes of messages around those at which something changes.
@@ -160,6 +168,7 @@ fn told(event: &Event) -> Told {
         Event::Ready(peer) => (format!("{peer:?}"), Vec::new()),
         Event::Authenticate(request) => (format!("{request:?}"), Vec::new()),
         Event::Message(msg) => (format!("{:?} {}", msg.kind(), msg.more()), msg.to_vec()),
+        Event::Run(run) => unreachable!("{run:?} was taken apart"),
         Event::Failed(failure) => (format!("{failure:?}"), Vec::new()),
     }
 }
@@ -167,6 +176,8 @@ fn told(event: &Event) -> Told {
 /// One engine with what its user does to it.
 struct Side {
     engine: StreamEngine,
+    /// How many messages it may tell of at once.
+    room: u64,
     now: Instant,
     told: Vec<Told>,
     failed: Option<Failure>,
@@ -188,6 +199,7 @@ impl Side {
         });
         Self {
             engine,
+            room: u64::MAX,
             now,
             told: Vec::new(),
             failed: None,
@@ -201,20 +213,22 @@ impl Side {
             self.engine.handle_body(n, self.now);
             slice = &slice[n..];
         }
-        while let Some(event) = self.engine.handle_input(&mut slice, self.now) {
-            assert!(self.failed.is_none(), "something comes after the failure");
-            if let Event::Failed(failure) = &event {
-                self.failed = Some(*failure);
+        loop {
+            let events = next_events(&mut self.engine, &mut slice, self.room, self.now);
+            if events.is_empty() {
+                break;
             }
-            self.told.push(told(&event));
-            if matches!(event, Event::Authenticate(_)) {
-                let verdict = Verdict::Granted(Metadata::new());
-                self.told.extend(
-                    self.engine
-                        .handle_verdict(verdict, self.now)
-                        .iter()
-                        .map(told),
-                );
+            for event in events {
+                assert!(self.failed.is_none(), "something comes after the failure");
+                if let Event::Failed(failure) = &event {
+                    self.failed = Some(*failure);
+                }
+                self.told.push(told(&event));
+                if matches!(event, Event::Authenticate(_)) {
+                    let verdict = Verdict::Granted(Metadata::new());
+                    let told_then = self.engine.handle_verdict(verdict, self.now);
+                    self.told.extend(told_then.iter().map(told));
+                }
             }
         }
         assert!(slice.is_empty(), "input is left although more is needed");
@@ -228,7 +242,7 @@ impl Side {
         let sent: Vec<u8> = shown.copied().take(limit).collect();
         self.engine.handle_sent(sent.len());
         assert!(
-            self.failed.is_none() || sent.is_empty(),
+            self.failed.is_none_or(Failure::is_refusal) || sent.is_empty(),
             "a failed engine speaks"
         );
         sent
@@ -251,6 +265,7 @@ pub(crate) fn engine(bytes: &[u8], now: Instant) {
     };
     let socket_type = TYPES[usize::from(plan[0]) % TYPES.len()];
     let [mut whole, mut sliced] = [(); 2].map(|()| Side::new(socket_type, now));
+    sliced.room = u64::from(plan[2]) + 1;
     let beginning = beginning(plan[1], socket_type);
     whole.receive(&beginning);
     whole.receive(stream);

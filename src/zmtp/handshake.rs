@@ -351,7 +351,11 @@ impl ExpectCommand {
         let Some(command) = self.decoder.decode(input)? else {
             return Ok(Step::Next(Stage::Command(self)));
         };
-        self.mechanism.process_handshake_command(&command.msg)?;
+        let outcome = self.mechanism.process_handshake_command(&command.msg);
+        if outcome == Err(ProtocolError::IncompatibleSocketType) {
+            self.push(&command::incompatible(), out);
+        }
+        outcome?;
         self.answer(local, out)
     }
 

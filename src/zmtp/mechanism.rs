@@ -122,6 +122,8 @@ pub(crate) fn refuse(body: &[u8]) -> ProtocolError {
         Command::Ready(_)
         | Command::Subscribe(_)
         | Command::Cancel(_)
+        | Command::Join(_)
+        | Command::Leave(_)
         | Command::Ping { .. }
         | Command::Other => ProtocolError::UnexpectedCommand,
     }

@@ -313,6 +313,21 @@ fn a_later_frame_can_be_a_subscription_and_stays_in_its_message() {
 }
 
 #[test]
+fn what_stays_in_a_message_is_data_to_whoever_passes_it_on() {
+    let mut rig = xpub();
+    let peer = rig.connect();
+    let far = rig.wires.far_end(peer);
+    far.write(more("user")).unwrap();
+    far.write(Msg::from("t").of_kind(Kind::Subscribe)).unwrap();
+    far.flush();
+    rig.deliver();
+    for expected in ["user", "t"] {
+        let frame = rig.recv_frame().unwrap();
+        assert_eq!((frame.kind(), frame.as_str()), (Kind::Data, Some(expected)));
+    }
+}
+
+#[test]
 fn subscriptions_in_one_message_are_events_of_their_own() {
     let mut rig = xpub();
     let peer = rig.connect();
@@ -530,4 +545,49 @@ fn pub_reads_on_while_it_sends() {
     }
     rig.send(&[(3 * BUDGET - 1).to_string()]).unwrap();
     assert_eq!(rig.hear_all(peer).len(), 1);
+}
+
+#[test]
+fn who_waits_for_subscribers_reads_on_but_not_for_who_is_behind() {
+    let mut rig = xpub();
+    let flooder = rig.connect_hwm(0);
+    let quiet = rig.connect();
+    for _ in 0..2 * MAX_EVENTS {
+        let frame = "data".into();
+        rig.wires.far_end(flooder).write(frame).expect("no limit");
+    }
+    rig.wires.far_end(flooder).flush();
+    rig.deliver();
+    let wait =
+        |rig: &mut Rig<Publish>, peers| rig.pattern.has_subscribers(&mut rig.wires.pipes, peers);
+    assert_eq!(wait(&mut rig, 1), Err(Refused::WouldBlock));
+    rig.recv().unwrap();
+    assert_eq!(
+        wait(&mut rig, 1),
+        Err(Refused::WouldBlock),
+        "read up to the mark again"
+    );
+    rig.subscribe(quiet, "t");
+    assert_eq!(wait(&mut rig, 1), Ok(()));
+}
+
+#[test]
+fn who_waits_for_subscribers_looks_again_while_there_is_more_to_read() {
+    let mut rig = publisher();
+    let peer = rig.connect_hwm(0);
+    for _ in 0..2 * BUDGET {
+        let frame = "data".into();
+        rig.wires.far_end(peer).write(frame).expect("no limit");
+    }
+    rig.wires.far_end(peer).flush();
+    rig.deliver();
+    let record = upstream::record(Request::Subscribe, "t".into());
+    rig.wires.far_end(peer).write_uncounted(record);
+    rig.wires.far_end(peer).flush();
+    let looks = (0..).take_while(|_| {
+        let waited = rig.pattern.has_subscribers(&mut rig.wires.pipes, 1);
+        assert_ne!(waited, Err(Refused::WouldBlock), "no event would come");
+        waited == Err(Refused::Yield)
+    });
+    assert!(looks.count() >= 1);
 }

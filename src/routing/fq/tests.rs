@@ -30,7 +30,8 @@ impl Rig {
         for (key, event) in self.wires.deliver() {
             match event {
                 PipeEvent::Readable | PipeEvent::PeerClosed => self.fq.activate(key),
-                PipeEvent::Writable | PipeEvent::Hiccup => {}
+                PipeEvent::Writable | PipeEvent::Hiccup | PipeEvent::Joined | PipeEvent::Parted => {
+                }
             }
         }
     }

@@ -33,7 +33,8 @@ impl Rig {
             match event {
                 PipeEvent::Writable => self.lb.activate(key),
                 PipeEvent::PeerClosed => self.lb.detach(key),
-                PipeEvent::Readable | PipeEvent::Hiccup => {}
+                PipeEvent::Readable | PipeEvent::Hiccup | PipeEvent::Joined | PipeEvent::Parted => {
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::engine::next_events;
 use crate::error::ZapError;
 use crate::msg::Metadata;
 use crate::options::SocketType::{self, *};
@@ -40,6 +41,7 @@ impl From<Event> for Seen {
             }
             Event::Authenticate(request) => Self::Authenticate(request.credentials),
             Event::Message(msg) => Self::Message(msg.kind(), msg.to_vec(), msg.more()),
+            Event::Run(run) => panic!("{run:?} is taken apart"),
             Event::Failed(failure) => Self::Failed(failure),
         }
     }
@@ -87,6 +89,7 @@ fn failed(error: ProtocolError) -> Seen {
 /// One engine, driven as a session drives it.
 struct Side {
     engine: StreamEngine,
+    room: u64,
     now: Instant,
 }
 
@@ -106,6 +109,7 @@ impl Side {
         };
         Self {
             engine: StreamEngine::new(spec),
+            room: u64::MAX,
             now,
         }
     }
@@ -129,8 +133,12 @@ impl Side {
             input = &input[n..];
         }
         let mut seen = Vec::new();
-        while let Some(event) = self.engine.handle_input(&mut input, self.now) {
-            seen.push(event.into());
+        loop {
+            let events = next_events(&mut self.engine, &mut input, self.room, self.now);
+            if events.is_empty() {
+                break;
+            }
+            seen.extend(events.into_iter().map(Seen::from));
         }
         assert!(input.is_empty(), "all of the input is taken");
         seen

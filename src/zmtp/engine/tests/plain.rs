@@ -100,9 +100,9 @@ fn nothing_is_taken_while_a_verdict_is_awaited() {
     let mut side = server();
     let bytes = [&greeting_of(3, 1, SERVER_GREETING), HELLO, b"\x04\x08more"].concat();
     let mut input = &bytes[..];
-    let event = side.engine.handle_input(&mut input, side.now);
+    let event = side.engine.handle_input(&mut input, 1, side.now);
     assert!(matches!(event, Some(Event::Authenticate(_))));
-    assert!(side.engine.handle_input(&mut input, side.now).is_none());
+    assert!(side.engine.handle_input(&mut input, 1, side.now).is_none());
     assert_eq!(input, b"\x04\x08more");
     assert!(!side.engine.wants_messages());
 }

@@ -1,0 +1,424 @@
+//! [`AsyncSocket`]: a socket whose calls are awaited, on any runtime.
+//!
+//! It is a [`Socket`] and the wakers of those who wait for it: no thread, no runtime, no timer. A
+//! call does what a blocking call does, on the same value by the same functions; only where that
+//! would park its thread, this registers a waker as the signal of the socket's mailbox.
+
+mod sending;
+mod streams;
+mod waiting;
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+pub use self::sending::Sending;
+use self::sending::{send_batch, send_unflushed};
+
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::msg::Msg;
+use crate::options::SocketType;
+use crate::pattern::Refused;
+use crate::signaler::{Signal, TaskSignal};
+use crate::socket::{Multipart, Socket, error_of};
+use crate::socket_base::SocketBase;
+
+/// After so many calls that did not have to wait, one lets the runtime's other tasks have a turn.
+const CALLS_PER_TURN: u8 = 128;
+
+/// What a task waits for. Different tasks may wait for different things.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Wait {
+    ToRecv,
+    ToSend,
+    ForPeers,
+}
+
+impl Wait {
+    const ALL: [Self; 3] = [Self::ToRecv, Self::ToSend, Self::ForPeers];
+    const COUNT: usize = Self::ALL.len();
+}
+
+/// A [`Socket`] for async code: the same socket, whose calls are awaited.
+///
+/// It runs on any runtime, needs none, and starts neither threads nor tasks: the context's I/O
+/// threads wake the task that waits, as they wake a thread. Made by [`Ctx::async_socket`] or
+/// [`Socket::into_async`]; options are reached by [`AsyncSocket::get_ref`].
+///
+/// It is also a [`Stream`](futures_core::Stream) of messages, which ends with the context, and a
+/// [`Sink`](futures_sink::Sink) for them.
+///
+/// # Cancellation
+/// Every future can be dropped at any time, by `select!` or a time limit, and the socket goes on
+/// as if the call had not been made:
+///
+/// * A dropped receive has taken nothing.
+/// * A dropped send has sent nothing of its message, and leaves it for
+///   [`AsyncSocket::take_unsent`].
+/// * A REQ that was sending can send again, one that was receiving still waits for its reply.
+///
+/// # Time limits
+/// They are the runtime's, such as `tokio::time::timeout`. Of [`Socket::set_sndtimeo`] and
+/// [`Socket::set_rcvtimeo`] only zero counts: the call fails with [`Error::Again`] instead of
+/// waiting.
+///
+/// # Fairness
+/// A call that never has to wait would never let the runtime's other tasks run; so one in 128
+/// yields.
+///
+/// ```
+/// use ferrozmq::{Ctx, SocketType};
+///
+/// # fn main() -> ferrozmq::Result<()> { smol::block_on(async {
+/// let ctx = Ctx::new();
+/// let mut server = ctx.async_socket(SocketType::REP)?;
+/// server.bind("tcp://127.0.0.1:*")?;
+/// let mut client = ctx.async_socket(SocketType::REQ)?;
+/// client.connect(&server.last_endpoint())?;
+///
+/// client.send("a question").await?;
+/// assert_eq!(server.recv().await?, "a question");
+/// server.send("an answer").await?;
+/// assert_eq!(client.recv().await?, "an answer");
+/// # Ok(()) }) }
+/// ```
+#[derive(Debug)]
+pub struct AsyncSocket {
+    socket: Socket,
+    waiters: Waiters,
+    /// What a dropped [`Sending`] has not sent.
+    unsent: Multipart,
+    /// What the sink took and has not sent.
+    queued: Option<Multipart>,
+    calls_left: u8,
+}
+
+impl Ctx {
+    /// Creates a socket for async code: [`Ctx::socket`], then [`Socket::into_async`].
+    ///
+    /// # Errors
+    /// As for [`Ctx::socket`].
+    pub fn async_socket(&self, socket_type: SocketType) -> Result<AsyncSocket> {
+        Ok(self.socket(socket_type)?.into_async())
+    }
+}
+
+impl Socket {
+    /// Makes the calls of this socket ones to be awaited. Connections, options and messages stay
+    /// as they are; [`AsyncSocket::into_blocking`] leads back.
+    #[must_use]
+    pub fn into_async(self) -> AsyncSocket {
+        AsyncSocket {
+            socket: self,
+            waiters: Waiters::new(),
+            unsent: Multipart::new(),
+            queued: None,
+            calls_left: CALLS_PER_TURN,
+        }
+    }
+}
+
+impl AsyncSocket {
+    /// The socket itself, for its options and whatever else does not wait. Its calls that wait
+    /// block the thread.
+    #[must_use]
+    pub fn get_ref(&self) -> &Socket {
+        // A call may take notice of what a task waits for.
+        self.waiters.signal.signal();
+        &self.socket
+    }
+
+    /// The socket, for blocking calls. What the sink took and has not flushed is dropped.
+    #[must_use]
+    pub fn into_blocking(self) -> Socket {
+        self.socket
+    }
+
+    /// [`Socket::bind`]. Does not wait, unless the endpoint has a host name to be looked up.
+    ///
+    /// # Errors
+    /// As for [`Socket::bind`].
+    pub fn bind(&self, endpoint: &str) -> Result<()> {
+        self.get_ref().bind(endpoint)
+    }
+
+    /// [`Socket::connect`]. Does not wait.
+    ///
+    /// # Errors
+    /// As for [`Socket::connect`].
+    pub fn connect(&self, endpoint: &str) -> Result<()> {
+        self.get_ref().connect(endpoint)
+    }
+
+    /// [`Socket::last_endpoint`].
+    #[must_use]
+    pub fn last_endpoint(&self) -> String {
+        self.socket.last_endpoint()
+    }
+
+    // ── sending ──────────────────────────────────────────────────────────────────────────────
+
+    /// Sends a message of one frame. Waits like [`Socket::send`] for a peer that has room.
+    ///
+    /// # Cancellation
+    /// Dropped before it is ready, it has sent nothing, and [`AsyncSocket::take_unsent`] gives
+    /// the message back.
+    ///
+    /// # Errors
+    /// As for [`Socket::send`]; the message comes back.
+    pub fn send(&mut self, message: impl Into<Msg>) -> Sending<'_> {
+        Sending::new(self, message.into())
+    }
+
+    /// Sends a message of several frames: all of them or none.
+    ///
+    /// # Cancellation
+    /// As for [`AsyncSocket::send`]: all frames come back.
+    ///
+    /// # Errors
+    /// As for [`Socket::send_multipart`]; the frames come back.
+    pub fn send_multipart<I>(&mut self, frames: I) -> Sending<'_, Multipart>
+    where
+        I: IntoIterator,
+        I::Item: Into<Msg>,
+    {
+        Sending::new(self, frames.into_iter().map(Into::into).collect())
+    }
+
+    /// Sends all messages in a queue, and wakes their receivers as seldom as possible. Frames that
+    /// have the MORE flag ([`Msg::set_more`]) form a message with those behind them. A message
+    /// leaves the queue as it is sent.
+    ///
+    /// # Cancellation
+    /// Dropped before it is ready, it has sent what is no longer in the queue, and only whole
+    /// messages. To go on, call it again with the same queue.
+    ///
+    /// # Errors
+    /// As for [`Socket::send`]; the message that cannot be sent is then the first in the queue.
+    /// [`Error::InvalidArgument`] if the last frame has the MORE flag.
+    pub async fn send_many(&mut self, messages: &mut VecDeque<Msg>) -> Result<()> {
+        if messages.back().is_some_and(Msg::more) {
+            return Err(Error::InvalidArgument("the last message is not whole"));
+        }
+        poll_fn(|cx| {
+            ready!(self.poll_send_queued(cx))?;
+            self.poll_base(Wait::ToSend, cx, |base| send_batch(base, messages))
+        })
+        .await
+    }
+
+    /// What a dropped [`AsyncSocket::send`] or [`AsyncSocket::send_multipart`] has not sent, until
+    /// the next such call; or else what the sink took and has not sent. Empty if there is nothing.
+    pub fn take_unsent(&mut self) -> Multipart {
+        if self.unsent.is_empty() {
+            self.queued.take().unwrap_or_default()
+        } else {
+            std::mem::take(&mut self.unsent)
+        }
+    }
+
+    /// Ready when a message can be sent at once, for those who write futures; then
+    /// [`Socket::try_send`] sends it. Never ready if the socket type does not send.
+    ///
+    /// Of several tasks that wait to send, the last to ask is woken.
+    ///
+    /// # Errors
+    /// [`Error::Term`], and what sending the sink's last message meets with.
+    pub fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.poll_send_queued(cx))?;
+        self.poll_base(Wait::ToSend, cx, |base| {
+            base.can_send().then_some(()).ok_or(Refused::WouldBlock)
+        })
+    }
+
+    /// Sends what the sink took before.
+    fn poll_send_queued(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.queued.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut queued = self.queued.take();
+        let polled = self.poll_base(Wait::ToSend, cx, |base| {
+            send_unflushed(base, &mut queued)?;
+            base.flush();
+            Ok(())
+        });
+        if polled.is_pending() {
+            self.queued = queued;
+        } else {
+            self.unsent = queued.unwrap_or_default();
+        }
+        polled
+    }
+
+    // ── receiving ────────────────────────────────────────────────────────────────────────────
+
+    /// Receives a frame; [`Msg::more`] tells whether its message goes on.
+    ///
+    /// # Cancellation
+    /// Dropped before it is ready, it has received nothing.
+    ///
+    /// # Errors
+    /// As for [`Socket::recv_msg`], but never [`Error::Again`] unless [`Socket::set_rcvtimeo`] is
+    /// zero.
+    pub async fn recv(&mut self) -> Result<Msg> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Receives the frames of one message, or what is left of the message being received.
+    ///
+    /// # Cancellation
+    /// Dropped before it is ready, it has received nothing.
+    ///
+    /// # Errors
+    /// As for [`AsyncSocket::recv`].
+    pub async fn recv_multipart(&mut self) -> Result<Multipart> {
+        poll_fn(|cx| self.poll_recv_multipart(cx)).await
+    }
+
+    /// Receives up to `max` messages at once: waits for the first and takes what else is there.
+    /// Frames are appended to `messages`; a message is never cut.
+    ///
+    /// Returns how many messages were received: 0 only if `max` is 0.
+    ///
+    /// # Cancellation
+    /// Dropped before it is ready, it has received nothing, and `messages` is unchanged.
+    ///
+    /// # Errors
+    /// As for [`AsyncSocket::recv`]; nothing was received then.
+    pub async fn recv_many(&mut self, messages: &mut Vec<Msg>, max: usize) -> Result<usize> {
+        if max == 0 {
+            return Ok(0);
+        }
+        poll_fn(|cx| self.poll_base(Wait::ToRecv, cx, |base| recv_batch(base, messages, max))).await
+    }
+
+    /// [`AsyncSocket::recv`], for those who write futures. Of several tasks that wait to receive,
+    /// the last to ask is woken.
+    ///
+    /// # Errors
+    /// As for [`AsyncSocket::recv`].
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Msg>> {
+        self.poll_base(Wait::ToRecv, cx, SocketBase::recv)
+    }
+
+    /// [`AsyncSocket::recv_multipart`], for those who write futures. Of several tasks that wait
+    /// to receive, the last to ask is woken.
+    ///
+    /// # Errors
+    /// As for [`AsyncSocket::recv`].
+    pub fn poll_recv_multipart(&mut self, cx: &mut Context<'_>) -> Poll<Result<Multipart>> {
+        self.poll_base(Wait::ToRecv, cx, |base| {
+            let mut frames = Multipart::new();
+            recv_now(base, &mut frames)?;
+            Ok(frames)
+        })
+    }
+
+    // ── waiting ──────────────────────────────────────────────────────────────────────────────
+
+    /// Does what `attempt` does as soon as it is not refused for want of a message or of room.
+    fn poll_base<T>(
+        &mut self,
+        wait: Wait,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&mut SocketBase) -> std::result::Result<T, Refused>,
+    ) -> Poll<Result<T>> {
+        let mut base = self.socket.base();
+        while self.calls_left > 0 {
+            self.calls_left -= 1;
+            base.process()?;
+            match attempt(&mut base) {
+                Ok(value) => {
+                    // A REQ that has received may send, a REP that has sent may receive.
+                    self.waiters.wake_others(wait);
+                    return Poll::Ready(Ok(value));
+                }
+                Err(Refused::WouldBlock) if may_wait(&base, wait) => {
+                    if self.waiters.fall_asleep(&mut base, wait, cx) {
+                        self.calls_left = CALLS_PER_TURN;
+                        return Poll::Pending;
+                    }
+                }
+                Err(Refused::Yield) => break,
+                Err(refused) => return Poll::Ready(Err(error_of(refused))),
+            }
+        }
+        self.calls_left = CALLS_PER_TURN;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// The tasks that wait for a socket.
+#[derive(Debug)]
+struct Waiters {
+    signal: Arc<TaskSignal<{ Wait::COUNT }>>,
+    /// Who waits, as far as the socket's side knows.
+    waiting: [bool; Wait::COUNT],
+}
+
+impl Waiters {
+    fn new() -> Self {
+        Self {
+            signal: Arc::new(TaskSignal::new()),
+            waiting: [false; Wait::COUNT],
+        }
+    }
+
+    /// Has the task woken when something has come; false if something has already.
+    fn fall_asleep(&mut self, base: &mut SocketBase, wait: Wait, cx: &Context<'_>) -> bool {
+        self.waiting[wait as usize] = true;
+        self.signal.register(wait as usize, cx.waker());
+        // What was sent before must be on its way, or waiting would be for ever.
+        base.flush();
+        let signal: Arc<dyn Signal> = self.signal.clone();
+        base.fall_asleep(&signal)
+    }
+
+    /// Wakes those who wait for something else than the task that is awake.
+    fn wake_others(&mut self, awake: Wait) {
+        self.waiting[awake as usize] = false;
+        for wait in Wait::ALL {
+            if std::mem::take(&mut self.waiting[wait as usize]) {
+                self.signal.wake(wait as usize);
+            }
+        }
+    }
+}
+
+/// Whether the option that limits the time of such a wait allows any.
+fn may_wait(base: &SocketBase, wait: Wait) -> bool {
+    let limit = match wait {
+        Wait::ToRecv => base.options.recv_timeout,
+        Wait::ToSend => base.options.send_timeout,
+        Wait::ForPeers => None,
+    };
+    limit.is_none_or(|limit| !limit.is_zero())
+}
+
+/// Receives the frames of one message. Only the first can be refused: the others are there.
+fn recv_now(
+    base: &mut SocketBase,
+    frames: &mut impl Extend<Msg>,
+) -> std::result::Result<(), Refused> {
+    let mut more = true;
+    while more {
+        let frame = base.recv()?;
+        more = frame.more();
+        frames.extend([frame]);
+    }
+    Ok(())
+}
+
+/// Receives up to `max` messages, at least one.
+fn recv_batch(
+    base: &mut SocketBase,
+    messages: &mut Vec<Msg>,
+    max: usize,
+) -> std::result::Result<usize, Refused> {
+    recv_now(base, messages)?;
+    let others = (1..max).take_while(|_| recv_now(base, messages).is_ok());
+    Ok(1 + others.count())
+}

@@ -1,0 +1,109 @@
+//! [`Sending`]: a message on its way into a socket, which goes whole or comes back.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::aio::{AsyncSocket, Wait};
+use crate::error::Error;
+use crate::msg::{Msg, SendError};
+use crate::pattern::Refused;
+use crate::socket::Message;
+use crate::socket_base::SocketBase;
+
+/// How many frames are sent before the runtime's other tasks get their turn.
+const FRAMES_PER_TURN: usize = 1024;
+
+/// The future of [`AsyncSocket::send`] and [`AsyncSocket::send_multipart`].
+///
+/// It owns the message until the moment when all of it is sent. Dropped before, it leaves the
+/// message for [`AsyncSocket::take_unsent`]. Not to be polled again once it is ready.
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Sending<'a, M: Message = Msg> {
+    socket: &'a mut AsyncSocket,
+    /// `None` once the message is sent or was given back.
+    message: Option<M>,
+}
+
+impl<'a, M: Message> Sending<'a, M> {
+    pub(super) fn new(socket: &'a mut AsyncSocket, message: M) -> Self {
+        socket.unsent.clear();
+        Self {
+            socket,
+            message: Some(message),
+        }
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(message) = &mut self.message {
+            message.join()?;
+        }
+        ready!(self.socket.poll_send_queued(cx))?;
+        let message = &mut self.message;
+        self.socket.poll_base(Wait::ToSend, cx, |base| {
+            send_unflushed(base, message)?;
+            base.flush();
+            Ok(())
+        })
+    }
+}
+
+impl<M: Message> Future for Sending<'_, M> {
+    type Output = Result<(), SendError<M>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let sent = ready!(self.poll_message(cx));
+        Poll::Ready(match (sent, self.message.take()) {
+            (Err(error), Some(message)) => Err(SendError { error, message }),
+            (Ok(()) | Err(_), _) => Ok(()),
+        })
+    }
+}
+
+impl<M: Message> Drop for Sending<'_, M> {
+    fn drop(&mut self) {
+        if let Some(message) = self.message.take() {
+            self.socket.unsent = message.into_frames();
+        }
+    }
+}
+
+/// Sends a message without waking its receiver: all of it, and leaves `None`; or nothing.
+pub(super) fn send_unflushed<M: Message>(
+    base: &mut SocketBase,
+    message: &mut Option<M>,
+) -> Result<(), Refused> {
+    let Some(whole) = message.take() else {
+        return Ok(());
+    };
+    whole
+        .hand_over(|frame| base.send(frame))
+        .map_err(|(refused, back)| {
+            *message = Some(back);
+            refused
+        })
+}
+
+/// Sends messages from a queue until it is empty. Stops only between messages.
+pub(super) fn send_batch(
+    base: &mut SocketBase,
+    messages: &mut VecDeque<Msg>,
+) -> Result<(), Refused> {
+    let (mut sent, mut whole) = (0, true);
+    while sent < FRAMES_PER_TURN || !whole {
+        let Some(frame) = messages.pop_front() else {
+            base.flush();
+            return Ok(());
+        };
+        whole = !frame.more();
+        if let Err((refused, frame)) = base.send(frame) {
+            messages.push_front(frame);
+            return Err(refused);
+        }
+        sent += 1;
+    }
+    base.flush();
+    Err(Refused::Yield)
+}
