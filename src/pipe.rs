@@ -20,12 +20,11 @@
 use std::sync::Arc as StdArc;
 
 use bytes::Bytes;
-use crossbeam_utils::CachePadded;
 
 use crate::msg::{Kind, Metadata, Msg};
 use crate::record::{self, COPY_MAX, MORE, Record, Run};
 use crate::slab::{Key, Slab};
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, SetOnce, fence};
+use crate::sync::{Arc, AtomicBool, AtomicU64, CacheLine, Mutex, Ordering, SetOnce, fence};
 use crate::ypipe::{self, Pop, Reader, Writer};
 
 /// What one end of a pipe tells the owner of the other.
@@ -83,17 +82,17 @@ const UNLIMITED: u64 = u64::MAX;
 struct Common {
     /// How many messages may be on the way from each side: the sum of the writer's share and the
     /// reader's. On a cache line of its own, as both look at it with every message.
-    capacities: CachePadded<[AtomicU64; 2]>,
+    capacities: CacheLine<[AtomicU64; 2]>,
     shares: Mutex<[Shares; 2]>,
-    sides: [CachePadded<Side>; 2],
+    sides: [CacheLine<Side>; 2],
 }
 
 impl Common {
     fn new() -> Self {
         Self {
-            capacities: CachePadded::new([AtomicU64::new(0), AtomicU64::new(0)]),
+            capacities: CacheLine([AtomicU64::new(0), AtomicU64::new(0)]),
             shares: Mutex::new(Default::default()),
-            sides: [CachePadded::new(Side::new()), CachePadded::new(Side::new())],
+            sides: [CacheLine(Side::new()), CacheLine(Side::new())],
         }
     }
 
