@@ -613,9 +613,9 @@ impl SocketBase {
     /// Says to an inproc peer what goes before all messages.
     fn introduce(&self, end: &mut PipeEnd) {
         end.write_uncounted(self.introduction());
-        if let Some(hello) = self.options.hello() {
+        if let Some(mut hello) = self.options.hello() {
             // A new pipe has room for a message.
-            let _ = end.write(hello);
+            let _ = end.write(&mut hello);
         }
         end.flush();
     }
@@ -650,9 +650,9 @@ impl SocketBase {
 
     // ── messages ─────────────────────────────────────────────────────────────────────────────
 
-    /// Sends a frame; not flushed.
+    /// Sends a frame, see [`Pattern::send`]; not flushed.
     #[inline]
-    pub(crate) fn send(&mut self, msg: Msg) -> Result<(), (Refused, Msg)> {
+    pub(crate) fn send(&mut self, msg: &mut Msg) -> Result<(), Refused> {
         let more = msg.more();
         self.pattern.send(&mut self.pipes, msg)?;
         self.sends_more = more;
@@ -669,11 +669,12 @@ impl SocketBase {
         }
     }
 
+    /// Receives a frame, see [`Pattern::recv`].
     #[inline]
-    pub(crate) fn recv(&mut self) -> Result<Msg, Refused> {
-        let frame = self.pattern.recv(&mut self.pipes)?;
-        self.receives_more = frame.more();
-        Ok(frame)
+    pub(crate) fn recv(&mut self, into: &mut Msg) -> Result<(), Refused> {
+        self.pattern.recv(&mut self.pipes, into)?;
+        self.receives_more = into.more();
+        Ok(())
     }
 
     /// Whether the message that the last frame received belongs to goes on.

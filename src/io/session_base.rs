@@ -366,10 +366,10 @@ impl SessionBase {
         }
     }
 
-    fn deliver(&mut self, msg: Msg) {
+    fn deliver(&mut self, mut msg: Msg) {
         if let Some(pipe) = &mut self.pipe {
             // The room was looked at before. A socket that is closed hears nothing any more.
-            let _ = pipe.write(msg);
+            let _ = pipe.write(&mut msg);
         }
     }
 

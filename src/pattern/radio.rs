@@ -125,14 +125,14 @@ impl Pattern for Radio {
     /// A DISH that comes back says again what it wants.
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         self.read_on(pipes);
         if msg.more() {
-            return Err((ONE_FRAME, msg));
+            return Err(ONE_FRAME);
         }
         self.choose(msg.group().as_bytes());
         if self.nodrop && !self.dist.all_matching_have_room(pipes) {
-            return Err((Refused::WouldBlock, msg));
+            return Err(Refused::WouldBlock);
         }
         self.dist.send_to_matching(pipes, msg);
         Ok(())
@@ -142,7 +142,7 @@ impl Pattern for Radio {
         self.dist.flush(pipes);
     }
 
-    fn recv(&mut self, _pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, _pipes: &mut Pipes, _into: &mut Msg) -> Result<(), Refused> {
         Err(Refused::NotSupported)
     }
 
