@@ -18,10 +18,25 @@ use crate::zap::{self, AuthRequest, Verdict};
 
 type SocketMailbox = Arc<Mailbox<SocketCmd>>;
 
-#[derive(Debug)]
-struct Bound {
-    mailbox: SocketMailbox,
-    endpoint: EndpointId,
+/// Who has a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub mailbox: SocketMailbox,
+    pub endpoint: EndpointId,
+    /// Its shares in the high-water marks of its pipes: who connects has the room at once, and not
+    /// only when the other has noticed.
+    pub send_hwm: u32,
+    pub recv_hwm: u32,
+}
+
+impl Bound {
+    /// Hands over the far end of a pipe.
+    fn take(&self, mut end: PipeEnd) {
+        end.set_hwm(self.send_hwm, self.recv_hwm);
+        end.report(true);
+        self.mailbox
+            .post(SocketCmd::Bind(Box::new(end), self.endpoint));
+    }
 }
 
 /// A pipe whose other end waits for a bind.
@@ -52,32 +67,19 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::AddrInUse`] if the name is bound.
-    pub(crate) fn bind(
-        &self,
-        name: &str,
-        mailbox: &SocketMailbox,
-        endpoint: EndpointId,
-        now: Instant,
-    ) -> Result<(), Error> {
+    pub(crate) fn bind(&self, name: &str, bound: Bound, now: Instant) -> Result<(), Error> {
         let mut names = self.0.lock();
         let reserved = names.authenticator.is_some() && name == zap::HANDLER;
         if reserved || names.bound.contains_key(name) {
             return Err(Error::AddrInUse);
         }
-        names.bound.insert(
-            name.to_owned(),
-            Bound {
-                mailbox: mailbox.clone(),
-                endpoint,
-            },
-        );
+        names.bound.insert(name.to_owned(), bound.clone());
         let expired = names.purge(now);
         let pending = names.pending.remove(name).unwrap_or_default();
         drop(names);
         drop(expired);
         for Pending { end, .. } in pending {
-            end.report(true);
-            mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+            bound.take(end);
         }
         Ok(())
     }
@@ -105,11 +107,10 @@ impl Registry {
     ) {
         let mut names = self.0.lock();
         match names.bound.get(name) {
-            Some(Bound { mailbox, endpoint }) => {
-                let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
+            Some(bound) => {
+                let bound = bound.clone();
                 drop(names);
-                end.report(true);
-                mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+                bound.take(end);
             }
             None => {
                 let expired = names.purge(now);
@@ -188,13 +189,13 @@ impl Doorkeeper for Registry {
             drop(names);
             return Answer::Verdict(authenticator.judge(request));
         }
-        let Some(Bound { mailbox, endpoint }) = names.bound.get(zap::HANDLER) else {
+        let Some(bound) = names.bound.get(zap::HANDLER).cloned() else {
             return Answer::Verdict(Verdict::NobodyThere);
         };
-        let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
         drop(names);
         let (ours, theirs) = pipe::pair(false);
-        mailbox.post(SocketCmd::Bind(Box::new(theirs), endpoint));
+        let command = SocketCmd::Bind(Box::new(theirs), bound.endpoint);
+        bound.mailbox.post(command);
         Answer::Handler(Box::new(ours))
     }
 }

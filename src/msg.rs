@@ -5,8 +5,10 @@
 //! by reference count (zero-copy). Cloning never copies more than 64 bytes. This file never knows
 //! how a frame travels; the crate-internal [`Kind`] only labels it.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::ops::Deref;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -66,6 +68,7 @@ pub(crate) enum Kind {
 pub struct Msg {
     body: Body,
     metadata: Option<Arc<Metadata>>,
+    /// With a NUL behind it.
     group: Option<Arc<Box<str>>>,
     routing_id: u32,
     kind: Kind,
@@ -204,14 +207,30 @@ impl Msg {
         self.more = more;
     }
 
-    /// Whether the body's memory is shared: with a clone, or because it is not the message's own
+    /// Whether the body's memory is shared: with a clone, or because it is nobody's own: a static
     /// (`ZMQ_SHARED`).
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match &self.body {
             Body::Inline { .. } => false,
             Body::Shared(bytes) => Arc::strong_count(bytes) > 1,
-            Body::Borrowed(_) => true,
+            Body::Borrowed(bytes) => !bytes.is_unique(),
+        }
+    }
+
+    /// Where the body lies, for interfaces to other languages. Reading is always allowed, until
+    /// the message is moved or changed; writing only while [`Msg::is_shared`] is false and the
+    /// memory was made for it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn body_ptr(&mut self) -> *mut u8 {
+        match &mut self.body {
+            Body::Inline { bytes, .. } => bytes.as_mut_ptr(),
+            Body::Shared(bytes) => match Arc::get_mut(bytes) {
+                Some(own) => own.as_mut_ptr(),
+                None => Arc::as_ptr(bytes).cast::<u8>().cast_mut(),
+            },
+            Body::Borrowed(bytes) => bytes.as_ptr().cast_mut(),
         }
     }
 
@@ -236,7 +255,15 @@ impl Msg {
     /// The group of RADIO and DISH sockets; empty by default.
     #[must_use]
     pub fn group(&self) -> &str {
-        self.group.as_deref().map_or("", |group| group)
+        let group = self.group.as_deref().map_or("\0", |group| group);
+        &group[..group.len() - 1]
+    }
+
+    /// The group of RADIO and DISH sockets as a C string.
+    #[must_use]
+    pub fn group_cstr(&self) -> &CStr {
+        let group = self.group.as_deref().map_or("\0", |group| group);
+        CStr::from_bytes_with_nul(group.as_bytes()).unwrap_or_default()
     }
 
     /// Sets the group of RADIO and DISH sockets.
@@ -249,7 +276,7 @@ impl Msg {
                 "a group has at most 255 bytes, none of them NUL",
             ));
         }
-        self.group = (!group.is_empty()).then(|| Arc::new(group.into()));
+        self.group = (!group.is_empty()).then(|| Arc::new(format!("{group}\0").into()));
         Ok(())
     }
 
@@ -544,7 +571,9 @@ impl<T> From<SendError<T>> for Error {
 /// What a connection's handshake told about the peer: ZMTP properties by name.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
-    properties: Vec<(Box<str>, Bytes)>,
+    /// Names, and values with a NUL behind them.
+    properties: Vec<(Box<str>, Box<[u8]>)>,
+    source_fd: Option<RawFd>,
 }
 
 impl Metadata {
@@ -562,19 +591,48 @@ impl Metadata {
     }
 
     /// Adds a property; the first value of a name stands.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers have the value to give"
+    )]
     pub(crate) fn insert(&mut self, name: &str, value: Bytes) {
         if self.get(name).is_none() {
-            self.properties.push((name.into(), value));
+            let value = [&value, &b"\0"[..]].concat();
+            self.properties.push((name.into(), value.into()));
         }
+    }
+
+    /// The same, but of a connection with this descriptor.
+    pub(crate) fn with_source_fd(&self, fd: RawFd) -> Self {
+        Self {
+            source_fd: Some(fd),
+            ..self.clone()
+        }
+    }
+
+    /// The descriptor of the connection, if it was accepted (`ZMQ_SRCFD`): for looking up what
+    /// the system knows of it. It may be closed already, and its number used again.
+    #[must_use]
+    pub fn source_fd(&self) -> Option<RawFd> {
+        self.source_fd
     }
 
     /// The value of a property. Names are compared without regard to case (RFC 23).
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let (_, value) = self
-            .properties
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))?;
+        let (_, value) = self.find(name)?.split_last()?;
+        Some(value)
+    }
+
+    /// The value of a property as a C string, up to its first NUL.
+    #[must_use]
+    pub fn get_cstr(&self, name: &str) -> Option<&CStr> {
+        CStr::from_bytes_until_nul(self.find(name)?).ok()
+    }
+
+    fn find(&self, name: &str) -> Option<&[u8]> {
+        let mut all = self.properties.iter();
+        let (_, value) = all.find(|(n, _)| n.eq_ignore_ascii_case(name))?;
         Some(value)
     }
 
@@ -586,9 +644,12 @@ impl Metadata {
 
     /// All properties, in the order the peer sent them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.properties
-            .iter()
-            .map(|(name, value)| (&**name, &value[..]))
+        self.properties.iter().map(|(name, value)| {
+            (
+                &**name,
+                value.split_last().map_or(&[][..], |(_, value)| value),
+            )
+        })
     }
 }
 

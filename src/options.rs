@@ -428,6 +428,8 @@ pub(crate) struct Options {
     pub busy_poll: u32,
     pub tcp: Tcp,
     pub ipc: IpcFilters,
+    /// A bind to an ipc path removes the file that is there, whosever it is.
+    pub ipc_takeover: bool,
     /// A listening descriptor that the next bind adopts.
     pub use_fd: Option<Arc<OwnedFd>>,
     /// Connections carry bytes and not ZMTP: STREAM, and ROUTER with `router_raw`.
@@ -485,6 +487,7 @@ impl Options {
             busy_poll: 0,
             tcp: Tcp::default(),
             ipc: IpcFilters::default(),
+            ipc_takeover: false,
             use_fd: None,
             raw: socket_type == SocketType::STREAM,
             stream_notify: true,

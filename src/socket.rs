@@ -12,6 +12,7 @@ pub use self::message::Message;
 pub(crate) use self::message::join;
 
 use std::cell::{RefCell, RefMut};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
@@ -28,7 +29,7 @@ use crate::msg::{Msg, SendError};
 use crate::options::SocketType;
 use crate::pattern::Refused;
 use crate::reaper::{Dying, Reaper};
-use crate::signaler::Notice;
+use crate::signaler::{Callback, Notice, Signal};
 use crate::socket_base::SocketBase;
 
 /// Flag: do not wait; [`Error::Again`] if the call would have to (`ZMQ_DONTWAIT`).
@@ -425,6 +426,38 @@ impl Socket {
         Ok(readable | writable)
     }
 
+    /// Has `wake` called whenever something comes for the socket that a call on it may react to,
+    /// once until the next call: for event loops that wait by means of their own (`ZMQ_FD`). The
+    /// last one given counts; `None`, the default, is nobody.
+    ///
+    /// It tells of a change, not of a state: look at [`Socket::get_events`], after this call and
+    /// each time it was called, until what is wanted is not possible any more. It is called on any
+    /// thread, must not wait, and must not use the socket.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use ferrozmq::{Ctx, POLLIN, SocketType};
+    ///
+    /// # fn main() -> ferrozmq::Result<()> {
+    /// let ctx = Ctx::new();
+    /// let (a, b) = (ctx.socket(SocketType::PAIR)?, ctx.socket(SocketType::PAIR)?);
+    /// a.bind("inproc://watched")?;
+    /// let (news, loop_) = channel();
+    /// a.watch(Some(Box::new(move || drop(news.send(())))));
+    /// b.connect("inproc://watched")?;
+    /// b.send("x", 0)?;
+    /// while a.get_events()? & POLLIN == 0 {
+    ///     loop_.recv().expect("the socket has the sender");
+    /// }
+    /// assert_eq!(a.recv_string(0)?, "x");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(&self, wake: Option<Box<dyn Fn() + Send + Sync>>) {
+        let signal = wake.map(|wake| Arc::new(Callback(wake)) as Arc<dyn Signal>);
+        self.base().mailbox().set_watch(signal);
+    }
+
     /// Waits until one of `events` is possible, for at most `timeout` (`None`: for ever). Returns
     /// which are, and 0 if the time is over.
     ///
@@ -453,7 +486,11 @@ impl Socket {
                     let hosted = Hosted::new(dying, self.reaper.clone());
                     host.post(IoCmd::Host(Box::new(hosted)));
                 }
-                None => self.reaper.reap(dying, Instant::now()),
+                None => {
+                    // At once, so that the next socket can be bound to the name.
+                    dying.socket.give_up_names(Instant::now());
+                    self.reaper.reap(dying);
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::command::{
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::feeds::{Feeds, Inlet};
-use crate::inproc::Registry;
+use crate::inproc::{Bound, Registry};
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
 use crate::msg::{Metadata, Msg};
@@ -313,7 +313,13 @@ impl SocketBase {
         now: Instant,
     ) -> Result<(), Error> {
         let id = self.new_bond(text, text, BondKind::Bound);
-        let bound = self.around.registry.bind(name, &self.mailbox, id, now);
+        let bound = Bound {
+            mailbox: self.mailbox.clone(),
+            endpoint: id,
+            send_hwm: self.options.send_hwm,
+            recv_hwm: self.options.recv_hwm,
+        };
+        let bound = self.around.registry.bind(name, bound, now);
         if bound.is_err() {
             self.bonds.remove(&id);
         }
@@ -759,12 +765,18 @@ impl SocketBase {
 
     // ── the end ──────────────────────────────────────────────────────────────────────────────
 
-    /// Ends everything the socket has; it is over when [`SocketBase::is_over`] says so.
-    pub(crate) fn close(&mut self, now: Instant) {
+    /// Frees the names of the context that the socket is bound to. What it sent to names that
+    /// nobody has yet can still be had while it lingers.
+    pub(crate) fn give_up_names(&self, now: Instant) {
         let linger = self.options.linger.get();
-        self.closing = Some(linger);
         let expires = linger.map(|linger| now + linger);
         self.around.registry.forget(&self.mailbox, now, expires);
+    }
+
+    /// Ends everything the socket has, but for its names; it is over when [`SocketBase::is_over`] says so.
+    pub(crate) fn close(&mut self) {
+        let linger = self.options.linger.get();
+        self.closing = Some(linger);
         for bond in self.bonds.values() {
             self.close_listener(bond);
         }

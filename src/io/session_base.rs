@@ -646,6 +646,7 @@ impl SessionBase {
         if let Role::Dialer { backoff, .. } = &mut self.role {
             backoff.reset();
         }
+        let peer = self.with_source(peer);
         if self.pipe.is_none() {
             self.bind_pipe(peer.clone(), cx);
         } else {
@@ -662,6 +663,17 @@ impl SessionBase {
             let kind = EventKind::HandshakeSucceeded;
             let event = monitor::Event::new(kind, &connection.local, &connection.remote);
             self.parent.events.emit(event.with_peer(Some(peer)));
+        }
+    }
+
+    /// Adds the descriptor, if the connection is the only one of the session: a peer that is
+    /// connected to again is told of again only if it is another.
+    fn with_source(&self, peer: Arc<Metadata>) -> Arc<Metadata> {
+        match (&self.role, &self.link) {
+            (Role::Acceptor, Link::Up(connection)) => {
+                Arc::new(peer.with_source_fd(connection.fd()))
+            }
+            _ => peer,
         }
     }
 

@@ -68,10 +68,12 @@ fn foreign_memory_is_freed_once_when_the_last_clone_goes() {
 #[test]
 fn groups_and_routing_ids_are_checked() {
     let mut msg = Msg::new();
+    assert_eq!((msg.group(), msg.group_cstr()), ("", c""));
     assert!(msg.set_group(&"g".repeat(256)).is_err());
     assert!(msg.set_group("a\0b").is_err());
     msg.set_group("weather").unwrap();
     assert_eq!(msg.group(), "weather");
+    assert_eq!(msg.group_cstr(), c"weather");
     assert!(msg.set_routing_id(0).is_err());
     msg.set_routing_id(5).unwrap();
     assert_eq!(msg.routing_id(), 5);
@@ -86,4 +88,46 @@ fn metadata_names_ignore_case_and_the_first_value_stands() {
     msg.set_metadata(Some(Arc::new(metadata)));
     assert_eq!(msg.gets("X-ROLE"), Some("one"));
     assert_eq!(msg.gets("X-Other"), None);
+}
+
+#[test]
+fn metadata_can_be_had_as_c_strings() {
+    let mut metadata = Metadata::new();
+    metadata.insert("X-Role", Bytes::from_static(b"one"));
+    metadata.insert("X-Cut", Bytes::from_static(b"a\0b"));
+    metadata.insert("X-None", Bytes::new());
+    let c_string = |name| metadata.get_cstr(name).map(|found| found.to_bytes());
+    assert_eq!(c_string("X-Role"), Some(&b"one"[..]));
+    assert_eq!(c_string("X-Cut"), Some(&b"a"[..]));
+    assert_eq!(c_string("X-None"), Some(&b""[..]));
+    assert_eq!(c_string("X-Other"), None);
+    assert_eq!(metadata.get("X-Cut"), Some(&b"a\0b"[..]));
+    let all: Vec<_> = metadata.iter().map(|(_, value)| value).collect();
+    assert_eq!(all, [&b"one"[..], b"a\0b", b""]);
+}
+
+#[test]
+fn a_body_is_shared_with_clones_and_if_it_is_static() {
+    assert!(Msg::from_static(b"static").is_shared());
+    for msg in [Msg::copied(&[1; 80]), Msg::from(vec![1; 80])] {
+        assert!(!msg.is_shared());
+        let clone = msg.clone();
+        assert!(msg.is_shared() && clone.is_shared());
+        drop(clone);
+        assert!(!msg.is_shared());
+    }
+}
+
+#[test]
+fn the_body_lies_where_its_pointer_says() {
+    for mut msg in [
+        Msg::copied(&[1; 8]),
+        Msg::copied(&[1; 80]),
+        Msg::from(vec![1; 80]),
+        Msg::from_static(b"static"),
+    ] {
+        assert_eq!(msg.body_ptr().cast_const(), msg.as_bytes().as_ptr());
+        let _clone = msg.clone();
+        assert_eq!(msg.body_ptr().cast_const(), msg.as_bytes().as_ptr());
+    }
 }
