@@ -195,7 +195,7 @@ pub(crate) trait Pattern: std::fmt::Debug + Send {
         Err(Refused::NotSupported)
     }
 
-    /// Refuses until so many peers have subscribed to something; PUB and XPUB only.
+    /// Refuses until so many peers have subscribed to something; PUB, XPUB and RADIO only.
     fn has_subscribers(&mut self, pipes: &mut Pipes, peers: usize) -> Result<(), Refused> {
         let _ = (pipes, peers);
         Err(Refused::NotSupported)

@@ -25,7 +25,7 @@ type Group = Box<[u8]>;
 pub(crate) struct Radio {
     dist: Dist,
     groups: HashMap<Group, BTreeSet<Key>>,
-    /// The groups of each peer, so that it leaves without a walk over all groups.
+    /// The groups of each peer that has any, so that it leaves without a walk over all groups.
     joined: HashMap<Key, BTreeSet<Group>>,
     /// The pipes of datagrams.
     everything: BTreeSet<Key>,
@@ -65,6 +65,9 @@ impl Radio {
             Kind::Leave => {
                 if let Some(groups) = self.joined.get_mut(&key) {
                     groups.remove(&record[..]);
+                    if groups.is_empty() {
+                        self.joined.remove(&key);
+                    }
                 }
                 self.leave(key, record);
             }
@@ -154,6 +157,17 @@ impl Pattern for Radio {
         false
     }
 
+    fn has_subscribers(&mut self, pipes: &mut Pipes, peers: usize) -> Result<(), Refused> {
+        self.read_on(pipes);
+        if self.joined.len() >= peers {
+            Ok(())
+        } else if self.unread.is_empty() {
+            Err(Refused::WouldBlock)
+        } else {
+            Err(Refused::Yield)
+        }
+    }
+
     fn set(&mut self, _pipes: &mut Pipes, option: PatternOption) -> Result<(), Error> {
         let PatternOption::XpubNodrop(on) = option else {
             return Err(no_such_option());
@@ -216,7 +230,7 @@ mod tests {
         assert_eq!(radio.hear_all(a), [] as [Vec<Vec<u8>>; 0]);
         assert_eq!(radio.hear_all(b), [frames(&["1"])]);
         radio.hang_up(b);
-        assert!(radio.pattern.groups.is_empty() && radio.pattern.joined.len() <= 1);
+        assert!(radio.pattern.groups.is_empty() && radio.pattern.joined.is_empty());
     }
 
     #[test]
@@ -244,6 +258,25 @@ mod tests {
         send(&mut radio, "a", "1").unwrap();
         send(&mut radio, "b", "2").unwrap();
         assert_eq!(radio.hear_all(peer), [frames(&["1"]), frames(&["2"])]);
+    }
+
+    #[test]
+    fn who_joined_something_is_counted() {
+        let mut radio = radio();
+        let (a, b) = (radio.connect_hwm(0), radio.connect());
+        let enough = |radio: &mut Rig<Radio>, peers| {
+            radio.pattern.has_subscribers(&mut radio.wires.pipes, peers)
+        };
+        assert_eq!(enough(&mut radio, 0), Ok(()));
+        assert_eq!(enough(&mut radio, 1), Err(Refused::WouldBlock));
+        for _ in 0..BUDGET {
+            radio.wires.say(a, &["nobody reads this"]);
+        }
+        tell(&mut radio, a, Kind::Join, "g");
+        tell(&mut radio, b, Kind::Join, "g");
+        assert_eq!(enough(&mut radio, 2), Ok(()));
+        tell(&mut radio, b, Kind::Leave, "g");
+        assert_eq!(enough(&mut radio, 2), Err(Refused::WouldBlock));
     }
 
     #[test]
