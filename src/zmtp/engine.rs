@@ -181,6 +181,9 @@ impl Engine for StreamEngine {
 
     fn shrink(&mut self) {
         self.batch.shrink();
+        if let Phase::Traffic(traffic) = &mut self.phase {
+            traffic.shrink();
+        }
     }
 
     fn set_paused(&mut self, paused: bool, now: Instant) {
@@ -295,11 +298,17 @@ impl Traffic {
         }
     }
 
+    fn shrink(&mut self) {
+        if let Some(cipher) = &mut self.cipher {
+            cipher.shrink();
+        }
+    }
+
     fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ProtocolError> {
         match &mut self.cipher {
             None => self.decoder.decode(input),
             Some(cipher) => match self.decoder.decode_body(input)? {
-                Some(body) => cipher.open(body.as_ref()).map(Some),
+                Some(body) => cipher.open(body).map(Some),
                 None => Ok(None),
             },
         }
