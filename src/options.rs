@@ -5,6 +5,7 @@
 //! `socket/options.rs`. Numbers of options exist only in the C ABI.
 
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -551,6 +552,37 @@ impl Options {
 
 fn automatic(applies: bool, body: &Bytes) -> Option<Msg> {
     (applies && !body.is_empty()).then(|| Msg::copied(body))
+}
+
+/// The options of a socket, which its sessions share until the next change: each keeps what they
+/// were when it was made.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedOptions(Arc<Options>);
+
+impl SharedOptions {
+    pub(crate) fn new(options: Options) -> Self {
+        Self(Arc::new(options))
+    }
+}
+
+impl Deref for SharedOptions {
+    type Target = Options;
+
+    fn deref(&self) -> &Options {
+        &self.0
+    }
+}
+
+impl DerefMut for SharedOptions {
+    fn deref_mut(&mut self) -> &mut Options {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl From<SharedOptions> for Arc<Options> {
+    fn from(options: SharedOptions) -> Self {
+        options.0
+    }
 }
 
 #[cfg(test)]

@@ -92,15 +92,15 @@ impl<P: Pattern> Life<P> {
         let possible = self.rig.can_send();
         assert!(possible || !self.sending, "half a message was sent");
         let pipes = &mut self.rig.wires.pipes;
-        match self.rig.pattern.send(pipes, frame) {
+        match self.rig.pattern.send(pipes, &mut frame) {
             Ok(()) => {
                 assert!(possible);
                 self.sending = more;
                 self.receiving &= !self.relaxed;
             }
-            Err((_, back)) => {
+            Err(_) => {
                 assert!(!self.sending, "half a message was sent");
-                assert!(back == *body && back.more() == more);
+                assert!(frame == *body && frame.more() == more);
             }
         }
         self.rig.pattern.flush(&mut self.rig.wires.pipes);
