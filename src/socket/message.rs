@@ -43,7 +43,7 @@ impl sealed::Frames for Msg {
 
     fn hand_over<E>(
         self,
-        mut take: impl FnMut(Msg) -> std::result::Result<(), (E, Msg)>,
+        mut take: impl FnMut(Self) -> std::result::Result<(), (E, Self)>,
     ) -> std::result::Result<(), (E, Self)> {
         take(self)
     }
