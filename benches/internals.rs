@@ -22,7 +22,7 @@ fn queues(c: &mut Criterion) {
             let (mut writer, mut reader) = queue();
             b.iter(|| {
                 for n in 0..BATCH {
-                    writer.push(n);
+                    writer.push(&n.to_ne_bytes());
                     if (n + 1) % flush_every == 0 {
                         writer.flush();
                     }
@@ -41,7 +41,7 @@ fn queues(c: &mut Criterion) {
             thread::scope(|scope| {
                 scope.spawn(move || {
                     for n in 0..total {
-                        writer.push(n);
+                        writer.push(&n.to_ne_bytes());
                         writer.flush();
                     }
                 });

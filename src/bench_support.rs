@@ -26,23 +26,23 @@ use crate::{error, mailbox};
 
 /// The sending end of a queue between two threads.
 #[derive(Debug)]
-pub struct Writer<T>(ypipe::Writer<T>);
+pub struct Writer(ypipe::Writer<()>);
 
 /// The receiving end of a queue between two threads.
 #[derive(Debug)]
-pub struct Reader<T>(ypipe::Reader<T>);
+pub struct Reader(ypipe::Reader<()>);
 
 /// A queue between two threads.
 #[must_use]
-pub fn queue<T>() -> (Writer<T>, Reader<T>) {
+pub fn queue() -> (Writer, Reader) {
     let (writer, reader) = ypipe::ypipe();
     (Writer(writer), Reader(reader))
 }
 
-impl<T> Writer<T> {
-    /// Writes a value, which can be read after the next flush.
-    pub fn push(&mut self, value: T) {
-        self.0.push(value, true);
+impl Writer {
+    /// Writes bytes, which can be read after the next flush.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.0.append(bytes.len(), true).copy_from_slice(bytes);
     }
 
     /// Publishes what was written; true if the reader sleeps.
@@ -51,10 +51,12 @@ impl<T> Writer<T> {
     }
 }
 
-impl<T> Reader<T> {
-    /// The next value, if there is one.
-    pub fn pop(&mut self) -> Option<T> {
-        item(self.0.pop())
+impl Reader {
+    /// Takes the next eight bytes, if they are there.
+    pub fn pop(&mut self) -> Option<u64> {
+        let value = u64::from_ne_bytes(*item(self.0.peek())?.first_chunk()?);
+        self.0.consume(size_of::<u64>());
+        Some(value)
     }
 }
 
@@ -301,7 +303,7 @@ impl EnginePair {
 
     /// Decodes what the last [`EnginePair::encode`] left on the wire; returns how many messages
     /// that is. Can be repeated.
-    pub fn decode(&mut self) -> usize {
+    pub fn decode(&mut self) -> u64 {
         take(&mut self.receiver, &self.wire, self.now)
     }
 }
@@ -332,11 +334,14 @@ fn append_transmit(from: &mut StreamEngine, wire: &mut Vec<u8>) {
 }
 
 /// Counts the messages; other events are passed over.
-fn take(to: &mut StreamEngine, mut wire: &[u8], now: Instant) -> usize {
-    let events = std::iter::from_fn(|| to.handle_input(&mut wire, now));
-    events
-        .filter(|event| matches!(event, Event::Message(_)))
-        .count()
+fn take(to: &mut StreamEngine, mut wire: &[u8], now: Instant) -> u64 {
+    std::iter::from_fn(|| to.handle_input(&mut wire, u64::MAX, now))
+        .map(|event| match event {
+            Event::Message(_) => 1,
+            Event::Run(run) => run.messages,
+            Event::Ready(_) | Event::Failed(_) => 0,
+        })
+        .sum()
 }
 
 fn item<T>(pop: Pop<T>) -> Option<T> {

@@ -100,6 +100,11 @@ impl Census {
         self.changed.notify_all();
     }
 
+    /// Whether no more sockets are taken.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.lock().stopped
+    }
+
     /// Takes no more sockets, and has all there are answer [`Error::Term`].
     pub(crate) fn stop_all(&self) {
         let mut state = self.state.lock();

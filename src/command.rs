@@ -4,6 +4,7 @@
 //! references; when it comes too late its key misses, or its contents are dropped, and both end
 //! the matter.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crate::options::Options;
 use crate::pipe::{PipeEnd, PipeEvent, PipePeer};
 use crate::signaler::Signal;
 use crate::slab::Key;
+use crate::zap::{AuthRequest, Verdict};
 
 /// One of a socket's endpoints: what one call of bind or connect made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -35,6 +37,8 @@ pub(crate) struct ChildId {
 pub(crate) enum IoCmd {
     /// News of a session's pipe.
     Pipe(Key, PipeEvent),
+    /// News of a session's pipe to a ZAP handler.
+    Zap(Key, PipeEvent),
     /// Run a session.
     Launch(Box<SessionSpec>),
     /// Run a listener.
@@ -43,8 +47,10 @@ pub(crate) enum IoCmd {
     Host(Box<dyn Guest>),
     /// The guest of this name has something to do.
     Turn(Key),
+    /// Run a udp socket.
+    Datagrams(Box<DatagramSpec>),
     /// The addresses that a session asked for.
-    Resolved(Key, Box<std::io::Result<Vec<std::net::SocketAddr>>>),
+    Resolved(Key, Box<std::io::Result<Vec<SocketAddr>>>),
     /// The owner of this child wants it gone, at the latest when the linger is over (`None`:
     /// never).
     Close(Key, Option<Duration>),
@@ -145,6 +151,26 @@ pub(crate) struct ListenSpec {
     pub guard: Option<Box<dyn std::fmt::Debug + Send + Sync>>,
 }
 
+/// A udp socket to be run.
+#[derive(Debug)]
+pub(crate) struct DatagramSpec {
+    pub parent: Parent,
+    pub socket: Socket,
+    pub form: DatagramForm,
+    pub pipe: PipeEnd,
+}
+
+/// How messages are datagrams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DatagramForm {
+    /// RADIO: group and body, all to this address.
+    SendTo(SocketAddr),
+    /// DISH: group and body.
+    Receive,
+    /// DGRAM: the first frame of a message is the address that its body goes to or comes from.
+    Addressed,
+}
+
 /// What a child knows of the socket it belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Parent {
@@ -152,6 +178,21 @@ pub(crate) struct Parent {
     pub endpoint: EndpointId,
     pub options: Arc<Options>,
     pub events: EventSink,
+    pub doorkeeper: Arc<dyn Doorkeeper>,
+}
+
+/// Who is asked whether a peer may come in; a session knows no names, so it is given this.
+pub(crate) trait Doorkeeper: std::fmt::Debug + Send + Sync {
+    /// Answers, or tells who will. Never waits.
+    fn ask(&self, request: &AuthRequest) -> Answer;
+}
+
+/// What a [`Doorkeeper`] says.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Verdict(Verdict),
+    /// A handler is to be asked, which reads the other end of this pipe.
+    Handler(Box<PipeEnd>),
 }
 
 /// An I/O thread as the others see it.
@@ -187,8 +228,30 @@ impl PipePeer for Mailbox<IoCmd> {
     }
 }
 
+/// The address of a session's pipe to a ZAP handler.
+#[derive(Debug)]
+pub(crate) struct ZapPeer(pub(crate) Arc<Mailbox<IoCmd>>);
+
+impl PipePeer for ZapPeer {
+    fn post(&self, to: Key, event: PipeEvent) {
+        self.0.post(IoCmd::Zap(to, event));
+    }
+}
+
 impl PipePeer for Mailbox<SocketCmd> {
     fn post(&self, to: Key, event: PipeEvent) {
         self.post(SocketCmd::Pipe(to, event));
+    }
+}
+
+/// Lets nobody know anybody: for tests of sessions that ask nobody.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Nobody;
+
+#[cfg(test)]
+impl Doorkeeper for Nobody {
+    fn ask(&self, _request: &AuthRequest) -> Answer {
+        Answer::Verdict(Verdict::NobodyThere)
     }
 }

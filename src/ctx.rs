@@ -120,6 +120,10 @@ impl Ctx {
     ) -> Result<(Reaper, Box<SocketBase>, SocketId)> {
         let options = self.0.options.lock().clone();
         let mut machinery = self.0.machinery.lock();
+        // An ended context has no threads, and nobody would end those that were started now.
+        if self.0.census.is_stopped() {
+            return Err(Error::Term);
+        }
         if machinery.is_none() {
             *machinery = Some(Machinery::start(&options, &self.0.census)?);
         }
@@ -256,6 +260,11 @@ impl Ctx {
         self.0.options.lock().max_msg_size = size;
     }
 
+    #[cfg(test)]
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
     pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {
         self.0.census.set_endpoints(id, endpoints);
     }
@@ -328,6 +337,25 @@ impl Machinery {
             if thread.join().is_err() {
                 log::error!(target: "ferrozmq", "a thread of the context has panicked");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ended_context_starts_nothing() {
+        let ctx = Ctx::new();
+        let running = |ctx: &Ctx| ctx.0.machinery.lock().is_some();
+        drop(ctx.socket(SocketType::PUSH));
+        assert!(running(&ctx));
+        ctx.term(None).unwrap();
+        for _ in 0..2 {
+            let refused = ctx.socket(SocketType::PUSH);
+            assert!(matches!(refused, Err(Error::Term)), "{refused:?}");
+            assert!(!running(&ctx));
         }
     }
 }

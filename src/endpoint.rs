@@ -1,4 +1,4 @@
-//! Endpoints: `tcp://…`, `ipc://…` and `inproc://…` as text and as values.
+//! Endpoints: `tcp://…`, `ipc://…`, `inproc://…` and `udp://…` as text and as values.
 //!
 //! Pure grammar. What a name means (which interface, which host, which file) is found out in
 //! `io`; nothing here looks at the system, and no text makes it panic.
@@ -27,6 +27,8 @@ pub(crate) enum Endpoint {
     Ipc(IpcAddress),
     /// A tcp host and port.
     Tcp(TcpAddress),
+    /// Datagrams at a host and port.
+    Udp(UdpAddress),
 }
 
 /// The name of a Unix domain socket.
@@ -46,6 +48,15 @@ pub(crate) struct TcpAddress {
     /// The local end of a connection, if it matters.
     pub source: Option<HostPort>,
     /// What is bound or connected to.
+    pub target: HostPort,
+}
+
+/// A udp endpoint.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct UdpAddress {
+    /// Where a multicast group is joined or sent to; the system chooses if it is not said.
+    pub interface: Option<Host>,
+    /// What is received at or sent to: an address or a multicast group.
     pub target: HostPort,
 }
 
@@ -101,6 +112,9 @@ impl Endpoint {
             "tcp" => TcpAddress::parse(rest, role)
                 .map(Self::Tcp)
                 .map_err(invalid),
+            "udp" => UdpAddress::parse(rest, role)
+                .map(Self::Udp)
+                .map_err(invalid),
             other => Err(Error::ProtocolNotSupported(other.to_owned())),
         }
     }
@@ -138,18 +152,38 @@ impl TcpAddress {
             Some((source, target)) => (Some(HostPort::parse(source)?), target),
             None => (None, text),
         };
-        let target = HostPort::parse(target)?;
+        let target = HostPort::parse_target(target)?;
+        Ok(Self { source, target })
+    }
+}
+
+impl UdpAddress {
+    fn parse(text: &str, role: Role) -> Parsed<Self> {
+        let (interface, target) = match text.rsplit_once(';') {
+            Some((interface, target)) => (Some(Host::parse(interface)?), target),
+            None => (None, text),
+        };
+        let target = match role {
+            Role::Bind => HostPort::parse(target)?,
+            Role::Connect => HostPort::parse_target(target)?,
+        };
+        Ok(Self { interface, target })
+    }
+}
+
+impl HostPort {
+    /// What can be connected to.
+    pub(crate) fn parse_target(text: &str) -> Parsed<Self> {
+        let target = Self::parse(text)?;
         if target.host == Host::Any {
             return Err("the host to connect to must be named");
         }
         if target.port == 0 {
             return Err("the port to connect to must be 1 to 65535");
         }
-        Ok(Self { source, target })
+        Ok(target)
     }
-}
 
-impl HostPort {
     fn parse(text: &str) -> Parsed<Self> {
         let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
         Ok(Self {
@@ -232,6 +266,7 @@ impl fmt::Display for Endpoint {
             Self::Inproc(name) => write!(f, "inproc://{name}"),
             Self::Ipc(address) => write!(f, "ipc://{address}"),
             Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Udp(address) => write!(f, "udp://{address}"),
         }
     }
 }
@@ -250,6 +285,15 @@ impl fmt::Display for TcpAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
             Some(source) => write!(f, "{source};{}", self.target),
+            None => self.target.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for UdpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.interface {
+            Some(interface) => write!(f, "{interface};{}", self.target),
             None => self.target.fmt(f),
         }
     }

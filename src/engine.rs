@@ -9,18 +9,37 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::error::ProtocolError;
+use bytes::Bytes;
+
+use crate::error::{ProtocolError, ZapError};
 use crate::msg::{Metadata, Msg};
+use crate::record;
+use crate::zap::{AuthRequest, Verdict};
 
 /// What came out of the peer's bytes.
 #[derive(Debug)]
 pub(crate) enum Event {
+    /// Whether this peer may come in must be found out, and told by [`Engine::handle_verdict`].
+    /// Until then the engine takes no input.
+    Authenticate(Box<AuthRequest>),
     /// The handshake is done; this is the peer. Comes once, before any message.
     Ready(Arc<Metadata>),
     /// A frame of a message, or a subscription.
     Message(Msg),
-    /// The connection must be closed. Comes once; the engine takes and gives nothing after it.
+    /// Whole messages: these are the bytes that were just taken from the input.
+    Run(record::Run),
+    /// The connection must be closed. Comes once; the engine takes nothing after it, and gives at
+    /// most a last word of refusal.
     Failed(Failure),
+}
+
+/// Frames as a pipe holds them, in the form of ZMTP 2 and later.
+#[derive(Debug)]
+pub(crate) enum Run<'a> {
+    /// So few that a copy is cheap.
+    Copy(&'a [u8]),
+    /// To be kept until they are sent.
+    Keep(Bytes),
 }
 
 /// Why an engine gave its connection up.
@@ -28,18 +47,53 @@ pub(crate) enum Event {
 pub(crate) enum Failure {
     /// The peer broke the protocol, or refused us.
     Protocol(ProtocolError),
+    /// The peer was refused, with this ZAP status. What is to be transmitted tells it so.
+    Denied(u16),
+    /// Nothing came of asking whether the peer may come in.
+    Zap(ZapError),
+    /// The SOCKS proxy did not connect us; its reply.
+    Proxy(u8),
     /// The handshake took longer than the handshake interval.
     HandshakeTimeout,
     /// Nothing was heard of the peer for as long as the heartbeat allows.
     HeartbeatTimeout,
 }
 
+impl From<ProtocolError> for Failure {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+/// Feeds an engine and takes runs apart; for tests, which look at messages one by one.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn next_events(
+    engine: &mut dyn Engine,
+    input: &mut &[u8],
+    room: u64,
+    now: Instant,
+) -> Vec<Event> {
+    let before = *input;
+    match engine.handle_input(input, room, now) {
+        Some(Event::Run(run)) => {
+            let taken = &before[..before.len() - input.len()];
+            let frames = record::frames(&taken[taken.len() - run.len..]);
+            frames.map(Event::Message).collect()
+        }
+        event => event.into_iter().collect(),
+    }
+}
+
 /// One connection's protocol.
 pub(crate) trait Engine: fmt::Debug + Send {
     /// Takes bytes from the front of `input` until an event is complete, and returns that event;
-    /// `None` means that all of `input` was taken and more is needed. To be called until then;
-    /// who stops earlier keeps the rest of `input` for the next call.
-    fn handle_input(&mut self, input: &mut &[u8], now: Instant) -> Option<Event>;
+    /// `None` means that all of `input` was taken and more is needed, or that a verdict is. To be
+    /// called until then; who stops earlier keeps the rest of `input` for the next call. An event
+    /// holds at most `room` messages; one at least must be allowed.
+    fn handle_input(&mut self, input: &mut &[u8], room: u64, now: Instant) -> Option<Event>;
+
+    /// What came of [`Event::Authenticate`]; returns what comes of that.
+    fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event>;
 
     /// Where the next bytes may be read to directly, while a large body is on its way. All input
     /// must have been handled before. The space grows with what has arrived, not with what the
@@ -55,6 +109,12 @@ pub(crate) trait Engine: fmt::Debug + Send {
 
     /// Encodes a frame into the batch to be sent. Frames of one message come in a row.
     fn push(&mut self, msg: Msg);
+
+    /// Whether frames can be sent as a pipe holds them; asked only while messages are wanted.
+    fn wants_runs(&self) -> bool;
+
+    /// Adds frames to the batch to be sent, if runs are wanted.
+    fn push_run(&mut self, run: Run<'_>);
 
     /// The bytes to send now, in order, as slices; at most as many as `slices` holds. Returns how
     /// many were filled in.

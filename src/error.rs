@@ -153,6 +153,15 @@ pub enum ProtocolError {
     /// A handshake command is larger than any mechanism needs.
     #[error("handshake command larger than the limit")]
     CommandTooLarge,
+    /// A box does not open: it was made with other keys, or altered.
+    #[error("cryptographic failure")]
+    Cryptographic,
+    /// Two sides that are to encrypt cannot agree on a secret, since one's key makes it known.
+    #[error("weak key")]
+    KeyExchange,
+    /// An encrypted message is older than one that came before: it was replayed.
+    #[error("message out of sequence")]
+    InvalidSequence,
     /// The routing id is longer than 255 bytes, or starts with a zero byte.
     #[error("invalid routing id")]
     InvalidRoutingId,
@@ -178,11 +187,61 @@ impl ProtocolError {
             Self::MalformedReady => 0x1000_0016,
             Self::MalformedWelcome => 0x1000_0017,
             Self::InvalidMetadata | Self::InvalidRoutingId => 0x1000_0018,
+            Self::InvalidSequence => 0x1000_0002,
+            Self::KeyExchange => 0x1000_0003,
+            Self::Cryptographic => 0x1100_0001,
             Self::MechanismMismatch => 0x1100_0002,
             Self::IncompatibleSocketType
             | Self::MessageTooLarge
             | Self::CommandTooLarge
             | Self::Refused(_) => 0x1000_0000,
+        }
+    }
+}
+
+/// Why nothing came of asking a ZAP handler about a peer (RFC 27). The peer is not let in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ZapError {
+    /// There is nobody to ask, and the socket demands an answer.
+    #[error("no authenticator and no ZAP handler")]
+    NoHandler,
+    /// What is bound to the handler's endpoint is not a REP, ROUTER or SERVER.
+    #[error("the ZAP handler's socket type cannot answer")]
+    NotAHandler,
+    /// The handler went away before it answered.
+    #[error("the ZAP handler is gone")]
+    HandlerGone,
+    /// The reply does not have the frames it should have.
+    #[error("malformed ZAP reply")]
+    MalformedReply,
+    /// The reply is to another request.
+    #[error("ZAP reply to another request")]
+    BadRequestId,
+    /// The reply is of another version of ZAP.
+    #[error("ZAP reply of another version")]
+    BadVersion,
+    /// The status is not one of 200, 300, 400 and 500.
+    #[error("invalid status in a ZAP reply")]
+    InvalidStatus,
+    /// The metadata does not parse.
+    #[error("invalid metadata in a ZAP reply")]
+    InvalidMetadata,
+}
+
+impl ZapError {
+    /// libzmq's `ZMQ_PROTOCOL_ERROR_ZAP_*` number for this error; `None` where libzmq reports the
+    /// failure with an `errno`, which is `EFAULT`.
+    #[must_use]
+    pub fn code(self) -> Option<u32> {
+        match self {
+            Self::NoHandler | Self::NotAHandler => None,
+            Self::HandlerGone => Some(0x2000_0000),
+            Self::MalformedReply => Some(0x2000_0001),
+            Self::BadRequestId => Some(0x2000_0002),
+            Self::BadVersion => Some(0x2000_0003),
+            Self::InvalidStatus => Some(0x2000_0004),
+            Self::InvalidMetadata => Some(0x2000_0005),
         }
     }
 }

@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use crate::command::{EndpointId, SocketCmd};
+use crate::command::{Answer, Doorkeeper, EndpointId, SocketCmd};
 use crate::error::Error;
 use crate::mailbox::Mailbox;
-use crate::pipe::PipeEnd;
+use crate::pipe::{self, PipeEnd};
+use crate::zap::{self, AuthRequest, Verdict};
 
 type SocketMailbox = Arc<Mailbox<SocketCmd>>;
 
@@ -26,9 +27,10 @@ struct Bound {
 #[derive(Debug)]
 struct Pending {
     end: PipeEnd,
-    /// The mailbox of the socket that connected.
+    /// The mailbox of the socket that connected, and the endpoint.
     owner: SocketMailbox,
-    /// When it is given up, once the owner is closed.
+    endpoint: EndpointId,
+    /// When it is given up, once the owner is closed or has disconnected.
     expires: Option<Instant>,
 }
 
@@ -78,7 +80,13 @@ impl Registry {
 
     /// Hands the far end of a new pipe to whoever has bound the name, now or later; the near
     /// end's owner hears [`PipeEvent::Joined`](crate::pipe::PipeEvent::Joined) then.
-    pub(crate) fn connect(&self, name: &str, end: PipeEnd, owner: &SocketMailbox, now: Instant) {
+    pub(crate) fn connect(
+        &self,
+        name: &str,
+        end: PipeEnd,
+        (owner, from): (&SocketMailbox, EndpointId),
+        now: Instant,
+    ) {
         let mut names = self.0.lock();
         match names.bound.get(name) {
             Some(Bound { mailbox, endpoint }) => {
@@ -92,6 +100,7 @@ impl Registry {
                 let pending = Pending {
                     end,
                     owner: owner.clone(),
+                    endpoint: from,
                     expires: None,
                 };
                 names
@@ -113,6 +122,25 @@ impl Registry {
             .retain(|_, bound| bound.endpoint != endpoint || !Arc::ptr_eq(&bound.mailbox, mailbox));
     }
 
+    /// A socket has disconnected: what it wrote to a pipe that still waits for a bind can be had
+    /// until `expires` (`None`: as long as the context lives).
+    pub(crate) fn disconnect(
+        &self,
+        (owner, from): (&SocketMailbox, EndpointId),
+        now: Instant,
+        expires: Option<Instant>,
+    ) {
+        let mut names = self.0.lock();
+        for pending in names.pending.values_mut().flatten() {
+            if pending.endpoint == from && Arc::ptr_eq(&pending.owner, owner) {
+                pending.expires = expires;
+            }
+        }
+        let expired = names.purge(now);
+        drop(names);
+        drop(expired);
+    }
+
     /// A socket is closed: frees its names. What it wrote to pipes that still wait for a bind can
     /// be had until `expires` (`None`: as long as the context lives).
     pub(crate) fn forget(&self, mailbox: &SocketMailbox, now: Instant, expires: Option<Instant>) {
@@ -121,7 +149,7 @@ impl Registry {
             .bound
             .retain(|_, bound| !Arc::ptr_eq(&bound.mailbox, mailbox));
         for pending in names.pending.values_mut().flatten() {
-            if Arc::ptr_eq(&pending.owner, mailbox) {
+            if pending.expires.is_none() && Arc::ptr_eq(&pending.owner, mailbox) {
                 pending.expires = expires;
             }
         }
@@ -134,6 +162,20 @@ impl Registry {
     pub(crate) fn clear(&self) {
         let names = std::mem::take(&mut *self.0.lock());
         drop(names);
+    }
+}
+
+impl Doorkeeper for Registry {
+    fn ask(&self, _request: &AuthRequest) -> Answer {
+        let names = self.0.lock();
+        let Some(Bound { mailbox, endpoint }) = names.bound.get(zap::HANDLER) else {
+            return Answer::Verdict(Verdict::NobodyThere);
+        };
+        let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
+        drop(names);
+        let (ours, theirs) = pipe::pair(false);
+        mailbox.post(SocketCmd::Bind(Box::new(theirs), endpoint));
+        Answer::Handler(Box::new(ours))
     }
 }
 
@@ -152,5 +194,51 @@ impl Names {
         }
         self.pending.retain(|_, waiting| !waiting.is_empty());
         expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ctx::Ctx;
+    use crate::options::SocketType;
+    use std::time::Duration;
+
+    fn waiting(ctx: &Ctx) -> usize {
+        ctx.registry().0.lock().pending.values().flatten().count()
+    }
+
+    #[test]
+    fn who_disconnects_before_a_bind_leaves_only_what_it_said() {
+        let ctx = Ctx::new();
+        let push = ctx.socket(SocketType::PUSH).unwrap();
+        let connect = || {
+            for _ in 0..10 {
+                push.connect("inproc://later").unwrap();
+            }
+        };
+        let disconnect = || {
+            for _ in 0..10 {
+                push.disconnect("inproc://later").unwrap();
+            }
+        };
+        connect();
+        assert_eq!(waiting(&ctx), 10);
+        disconnect();
+        assert_eq!(waiting(&ctx), 0);
+
+        connect();
+        push.send("words", 0).unwrap();
+        disconnect();
+        assert_eq!(waiting(&ctx), 1);
+        let pull = ctx.socket(SocketType::PULL).unwrap();
+        pull.bind("inproc://later").unwrap();
+        assert_eq!(pull.recv_string(0).unwrap(), "words");
+        pull.unbind("inproc://later").unwrap();
+
+        push.set_linger(Some(Duration::ZERO)).unwrap();
+        connect();
+        push.send("dropped", 0).unwrap();
+        disconnect();
+        assert_eq!(waiting(&ctx), 0);
     }
 }

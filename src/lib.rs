@@ -34,6 +34,9 @@
 //! * PUB and SUB: to all who subscribed to a topic. XPUB and XSUB: the same for those who stand
 //!   between them.
 //! * PUSH and PULL: work dealt out and collected. PAIR: two threads. STREAM: plain tcp.
+//! * With messages of one frame: SERVER and CLIENT, a ROUTER and DEALER whose peers are numbers
+//!   ([`Msg::routing_id`]); PEER, both in one; RADIO and DISH, which send to groups
+//!   ([`Msg::group`], [`Socket::join`]); SCATTER and GATHER, PUSH and PULL; CHANNEL, a PAIR.
 //!
 //! Messages have one or more frames ([`Msg`]); [`Socket::send_multipart`] and
 //! [`Socket::recv_multipart`] take all at once. [`poll`](fn@poll) and [`Poller`] wait for several sockets,
@@ -50,7 +53,8 @@
 //! # Threads
 //!
 //! A [`Ctx`] can be cloned and shared by all threads. A [`Socket`] may move between threads, and
-//! one thread uses it at a time: it is `Send` and not `Sync`. Threads talk to each other through
+//! one thread uses it at a time: it is `Send` and not `Sync`. A [`SharedSocket`] can be used by
+//! several at once. Threads talk to each other through
 //! sockets, over `inproc://`. I/O runs on threads of the context, one unless
 //! [`Ctx::set_io_threads`] says otherwise.
 //!
@@ -80,6 +84,11 @@ mod sync;
 mod slab;
 mod error;
 mod msg;
+mod record;
+mod z85;
+mod keys;
+mod security;
+mod zap;
 mod endpoint;
 mod options;
 mod monitor;
@@ -97,6 +106,8 @@ mod pipe;
 // Layer 2: the wire.
 mod engine;
 mod raw;
+mod datagram;
+mod socks;
 mod zmtp;
 
 // Layer 3: routing and patterns.
@@ -120,6 +131,7 @@ mod ctx;
 
 // Layer 7: the API.
 mod socket;
+mod shared;
 mod sender;
 mod poll;
 mod timers;
@@ -139,15 +151,20 @@ pub mod fuzzing;
 pub use crate::aio::{AsyncSocket, Sending};
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
-pub use crate::error::{Error, ProtocolError, Result};
+pub use crate::error::{Error, ProtocolError, Result, ZapError};
+pub use crate::keys::{CurveKeyPair, PublicKey, SecretKey};
 pub use crate::monitor::{Event, EventKind, Monitor, Reason};
 pub use crate::msg::{Metadata, Msg, SendError};
-pub use crate::options::{ReconnectStop, SocketType};
+pub use crate::options::{ReconnectStop, RouterNotify, SocketType};
 pub use crate::poll::{POLLERR, POLLPRI, PollEvent, PollItem, Poller, poll};
 pub use crate::proxy::{ProxySideStatistics, ProxyStatistics, proxy, proxy_steerable};
+pub use crate::security::{Curve, Mechanism, Plain, Security};
 pub use crate::sender::{Feeding, Sender};
+pub use crate::shared::{Listening, SharedSocket};
 pub use crate::socket::{DONTWAIT, Message, Multipart, POLLIN, POLLOUT, SNDMORE, Socket};
 pub use crate::timers::{TimerId, Timers};
+pub use crate::z85::{z85_decode, z85_encode};
+pub use crate::zap::{AuthRequest, Credentials};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

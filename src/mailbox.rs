@@ -54,6 +54,7 @@ impl<C> Mailbox<C> {
     }
 
     /// Owner: whether there is something to drain. One load.
+    #[inline]
     pub(crate) fn is_pending(&self) -> bool {
         // Relaxed would do: `drain` synchronises. Acquire keeps the reasoning in one place.
         self.state.load(Ordering::Acquire) & PENDING != 0

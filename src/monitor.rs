@@ -15,7 +15,7 @@ use atomic_waker::AtomicWaker;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use parking_lot::Mutex;
 
-use crate::error::ProtocolError;
+use crate::error::{ProtocolError, ZapError};
 use crate::msg::Metadata;
 
 /// How many events wait for a slow reader before they are dropped.
@@ -116,6 +116,13 @@ pub enum Reason {
     Unresolved(String),
     /// The peer broke the protocol, a limit, or refused us.
     Protocol(ProtocolError),
+    /// Our authenticator or ZAP handler refused the peer, with this status: 300 for now, 400 for
+    /// good, 500 for an error of its own.
+    Denied(u16),
+    /// Nothing came of asking a ZAP handler whether the peer may come in.
+    Zap(ZapError),
+    /// The SOCKS proxy did not connect us: the code of its reply, or 255 for what is none.
+    Proxy(u8),
     /// The handshake took longer than the handshake interval.
     HandshakeTimeout,
     /// Nothing was heard of the peer for as long as the heartbeat allows.
@@ -141,10 +148,28 @@ impl fmt::Display for Reason {
             Self::System(errno) => io::Error::from_raw_os_error(*errno).fmt(f),
             Self::Unresolved(text) => write!(f, "cannot be resolved: {text}"),
             Self::Protocol(error) => error.fmt(f),
+            Self::Denied(status) => write!(f, "refused with status {status}"),
+            Self::Zap(error) => error.fmt(f),
+            Self::Proxy(reply) => write!(f, "the proxy does not connect: {}", proxy_says(*reply)),
             Self::HandshakeTimeout => f.write_str("the handshake took too long"),
             Self::HeartbeatTimeout => f.write_str("the peer has fallen silent"),
             Self::ConnectTimeout => f.write_str("connecting took too long"),
         }
+    }
+}
+
+/// What a reply of SOCKS5 means.
+fn proxy_says(reply: u8) -> &'static str {
+    match reply {
+        1 => "general failure",
+        2 => "not allowed",
+        3 => "network unreachable",
+        4 => "host unreachable",
+        5 => "connection refused",
+        6 => "expired",
+        7 => "command not supported",
+        8 => "address type not supported",
+        _ => "it does not let us in, or speaks another protocol",
     }
 }
 

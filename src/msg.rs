@@ -17,7 +17,7 @@ use crate::error::Error;
 pub(crate) const INLINE_MAX: usize = 38;
 
 /// The longest group name of RADIO and DISH.
-const GROUP_MAX: usize = 255;
+pub(crate) const GROUP_MAX: usize = 255;
 
 #[derive(Clone)]
 enum Body {
@@ -40,6 +40,10 @@ pub(crate) enum Kind {
     Subscribe,
     /// The end of a subscription to the topic in the body.
     Cancel,
+    /// A DISH joins the group in the body.
+    Join,
+    /// A DISH leaves the group in the body.
+    Leave,
     /// Who the peer is, in the metadata; the first record on a pipe, and again when a reconnect finds
     /// another peer.
     Peer,
@@ -96,12 +100,13 @@ impl Msg {
 
     /// A message with a copy of `body`.
     #[must_use]
+    #[inline(always)]
     pub fn copied(body: &[u8]) -> Self {
         if body.len() > INLINE_MAX {
             return Self::with_body(Body::Shared(Arc::from(body)));
         }
         let mut bytes = [0; INLINE_MAX];
-        bytes[..body.len()].copy_from_slice(body);
+        copy_small(&mut bytes, body);
         #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
         let len = body.len() as u8;
         Self::with_body(Body::Inline { len, bytes })
@@ -116,7 +121,8 @@ impl Msg {
     /// A message over memory owned by `owner`; nothing is copied.
     ///
     /// `owner` is dropped exactly once, on whichever thread drops the last clone of the message:
-    /// often an I/O thread, or the sender's own thread within `send`. So its `Drop` must not use the
+    /// often an I/O thread, or the sender's own thread within `send`, which copies bodies of up to
+    /// 4 KiB. So its `Drop` must not use the
     /// socket that sends it, nor wait for a lock that is held around `send`. Its `Drop` is the place to give foreign memory back.
     #[must_use]
     pub fn from_owner<T>(owner: T) -> Self
@@ -126,6 +132,7 @@ impl Msg {
         Self::with_body(Body::Borrowed(Bytes::from_owner(owner)))
     }
 
+    #[inline(always)]
     fn with_body(body: Body) -> Self {
         Self {
             body,
@@ -140,6 +147,7 @@ impl Msg {
 
     /// The body.
     #[must_use]
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.body {
             Body::Inline { len, bytes } => &bytes[..usize::from(*len)],
@@ -185,11 +193,13 @@ impl Msg {
 
     /// Whether more frames of the same message follow (`ZMQ_MORE`).
     #[must_use]
+    #[inline]
     pub fn more(&self) -> bool {
         self.more
     }
 
     /// Sets the MORE flag. `send` does that by itself, from its flags.
+    #[inline]
     pub fn set_more(&mut self, more: bool) {
         self.more = more;
     }
@@ -243,6 +253,22 @@ impl Msg {
         Ok(())
     }
 
+    /// Takes the routing id away: it means something to its own socket only.
+    pub(crate) fn clear_routing_id(&mut self) {
+        self.routing_id = 0;
+    }
+
+    /// Sets the routing id as a SERVER's, which is not 0.
+    pub(crate) fn with_routing_id(mut self, id: u32) -> Self {
+        self.routing_id = id;
+        self
+    }
+
+    /// Gives the message the group of another, without a copy.
+    pub(crate) fn share_group(&mut self, other: &Self) {
+        self.group.clone_from(&other.group);
+    }
+
     /// What is known of the connection that the message came through; `None` for a message that
     /// was not received over tcp or ipc.
     #[must_use]
@@ -263,6 +289,7 @@ impl Msg {
         Self::with_body(self.body.clone())
     }
 
+    #[inline]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -284,17 +311,46 @@ impl Msg {
         self.metadata.as_ref()
     }
 
+    #[inline]
     pub(crate) fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
         self.metadata = metadata;
     }
 
+    /// Whether the message has what its bytes and its MORE flag do not tell.
+    #[inline]
+    pub(crate) fn has_properties(&self) -> bool {
+        self.uncounted || self.routing_id != 0 || self.group.is_some()
+    }
+
     /// Whether the record is left out of the high-water mark's count.
+    #[inline]
     pub(crate) fn is_uncounted(&self) -> bool {
         self.uncounted
     }
 
     pub(crate) fn set_uncounted(&mut self) {
         self.uncounted = true;
+    }
+}
+
+/// Copies at most [`INLINE_MAX`] bytes to the front of `to`: two moves of a fixed size, which
+/// overlap, are faster than a call for a size known late.
+#[inline(always)]
+fn copy_small(to: &mut [u8; INLINE_MAX], from: &[u8]) {
+    fn ends<const N: usize>(to: &mut [u8; INLINE_MAX], from: &[u8]) -> Option<()> {
+        let (first, last) = (from.first_chunk::<N>()?, from.last_chunk::<N>()?);
+        *to.first_chunk_mut()? = *first;
+        *to.get_mut(from.len() - N..from.len())?.first_chunk_mut()? = *last;
+        Some(())
+    }
+    let done = match from.len() {
+        16.. => ends::<16>(to, from),
+        8.. => ends::<8>(to, from),
+        4.. => ends::<4>(to, from),
+        _ => None,
+    };
+    if done.is_none() || from.len() > 32 {
+        to[..from.len()].copy_from_slice(from);
     }
 }
 
@@ -498,6 +554,8 @@ impl Metadata {
     pub(crate) const IDENTITY: &'static str = "Identity";
     /// The property `Peer-Address`: the address that the connection comes from.
     pub(crate) const PEER_ADDRESS: &'static str = "Peer-Address";
+    /// The property `User-Id`: whom the ZAP handler or the authenticator took the peer for.
+    pub(crate) const USER_ID: &'static str = "User-Id";
 
     pub(crate) fn new() -> Self {
         Self::default()

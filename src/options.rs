@@ -12,6 +12,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::endpoint::HostPort;
+use crate::msg::Msg;
+use crate::security::SecurityOptions;
+
 /// The messaging pattern of a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -40,6 +44,26 @@ pub enum SocketType {
     XSUB,
     /// Raw tcp connections, named as by ROUTER.
     STREAM,
+    /// Answers any number of CLIENTs, which it knows by the routing id on each message.
+    SERVER,
+    /// Talks to its SERVERs in turn, in any order of calls.
+    CLIENT,
+    /// Sends to all DISHes that joined a message's group; never waits for a slow one.
+    RADIO,
+    /// Receives the messages of the groups that it joined.
+    DISH,
+    /// Receives from all SCATTER peers fairly.
+    GATHER,
+    /// Sends to its GATHER peers in turn.
+    SCATTER,
+    /// Datagrams over udp. A message is two frames: the address it goes to or comes from, as
+    /// `127.0.0.1:5555`, and the datagram. One to what is no address, or that the system does not
+    /// take, is dropped.
+    DGRAM,
+    /// Talks to many PEERs, each known by a routing id: SERVER and CLIENT in one.
+    PEER,
+    /// PAIR, with messages of one frame.
+    CHANNEL,
 }
 
 impl SocketType {
@@ -59,6 +83,15 @@ impl SocketType {
             Self::XPUB => 9,
             Self::XSUB => 10,
             Self::STREAM => 11,
+            Self::SERVER => 12,
+            Self::CLIENT => 13,
+            Self::RADIO => 14,
+            Self::DISH => 15,
+            Self::GATHER => 16,
+            Self::SCATTER => 17,
+            Self::DGRAM => 18,
+            Self::PEER => 19,
+            Self::CHANNEL => 20,
         }
     }
 
@@ -78,10 +111,32 @@ impl SocketType {
             Self::XPUB => "XPUB",
             Self::XSUB => "XSUB",
             Self::STREAM => "STREAM",
+            Self::SERVER => "SERVER",
+            Self::CLIENT => "CLIENT",
+            Self::RADIO => "RADIO",
+            Self::DISH => "DISH",
+            Self::GATHER => "GATHER",
+            Self::SCATTER => "SCATTER",
+            Self::DGRAM => "DGRAM",
+            Self::PEER => "PEER",
+            Self::CHANNEL => "CHANNEL",
         }
     }
 
-    /// Whether a peer that calls itself `peer` may talk to this type (RFC 23, and RFC 28–31).
+    /// Whether libzmq lets several threads use a socket of the type at once
+    /// (`ZMQ_THREAD_SAFE`). Here a [`SharedSocket`](crate::SharedSocket) does that for all types;
+    /// what is left is that messages of these types have one frame each: sending with
+    /// [`SNDMORE`](crate::SNDMORE) is refused, and what a peer sends in several is dropped.
+    #[must_use]
+    pub fn is_thread_safe(self) -> bool {
+        use SocketType::{CHANNEL, CLIENT, DISH, GATHER, PEER, RADIO, SCATTER, SERVER};
+        matches!(
+            self,
+            SERVER | CLIENT | RADIO | DISH | GATHER | SCATTER | PEER | CHANNEL
+        )
+    }
+
+    /// Whether a peer that calls itself `peer` may talk to this type (RFC 23, 28–31, 41, 48–52).
     pub(crate) fn accepts(self, peer: &[u8]) -> bool {
         let accepted: &[&str] = match self {
             Self::PAIR => &["PAIR"],
@@ -93,7 +148,15 @@ impl SocketType {
             Self::ROUTER => &["REQ", "DEALER", "ROUTER"],
             Self::PULL => &["PUSH"],
             Self::PUSH => &["PULL"],
-            Self::STREAM => &[],
+            Self::SERVER => &["CLIENT"],
+            Self::CLIENT => &["SERVER"],
+            Self::RADIO => &["DISH"],
+            Self::DISH => &["RADIO"],
+            Self::GATHER => &["SCATTER"],
+            Self::SCATTER => &["GATHER"],
+            Self::PEER => &["PEER"],
+            Self::CHANNEL => &["CHANNEL"],
+            Self::STREAM | Self::DGRAM => &[],
         };
         accepted.iter().any(|name| name.as_bytes() == peer)
     }
@@ -110,7 +173,23 @@ impl SocketType {
 
     /// Whether the type subscribes: what waits for it in a broken connection's pipe is stale.
     pub(crate) fn subscribes(self) -> bool {
-        matches!(self, Self::SUB | Self::XSUB)
+        matches!(self, Self::SUB | Self::XSUB | Self::DISH)
+    }
+
+    /// Whether the type greets each new connection with [`Options::hello`].
+    fn says_hello(self) -> bool {
+        use SocketType::{CLIENT, DEALER, PEER, ROUTER, SERVER};
+        matches!(self, CLIENT | DEALER | PEER | ROUTER | SERVER)
+    }
+
+    /// Whether the type is told by [`Options::farewell`] that a peer is gone.
+    fn hears_farewells(self) -> bool {
+        matches!(self, Self::PEER | Self::ROUTER | Self::SERVER)
+    }
+
+    /// Whether the type is told by [`Options::hiccup`] that its connection is lost.
+    fn hears_hiccups(self) -> bool {
+        matches!(self, Self::CLIENT | Self::DEALER | Self::PEER)
     }
 }
 
@@ -131,6 +210,16 @@ pub struct ReconnectStop {
     pub handshake_failed: bool,
     /// The endpoint was disconnected while it was not connected.
     pub after_disconnect: bool,
+}
+
+/// Of which peers a ROUTER is told by an empty message (`ZMQ_ROUTER_NOTIFY`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct RouterNotify {
+    /// Those that connect.
+    pub connect: bool,
+    /// Those whose connection ends.
+    pub disconnect: bool,
 }
 
 /// How long a closed socket or endpoint goes on delivering; `None` is for ever.
@@ -199,6 +288,17 @@ pub(crate) struct Tcp {
     pub bind_to_device: Option<String>,
     /// Accepted connections must come from one of these, unless there are none.
     pub accept_filters: Vec<Subnet>,
+    pub socks: Socks,
+}
+
+/// The SOCKS5 proxy that connections are made through.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Socks {
+    /// Where it is, and the same as the application wrote it.
+    pub proxy: Option<(HostPort, String)>,
+    /// Who we are to it; nobody, if the name is empty.
+    pub username: String,
+    pub password: String,
 }
 
 /// What the application set on its socket's pattern, for those who ask. The pattern has its own
@@ -213,10 +313,28 @@ pub(crate) struct PatternFlags {
     pub xpub_verbose: bool,
     pub xpub_verboser: bool,
     pub xpub_manual: bool,
+    pub xpub_manual_last_value: bool,
     pub xpub_nodrop: bool,
     pub invert_matching: bool,
     pub only_first_subscribe: bool,
     pub xsub_verbose_unsubscribe: bool,
+}
+
+/// Messages that the engine makes by itself; an empty one is none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Automatic {
+    pub hello: Bytes,
+    pub disconnect: Bytes,
+    pub hiccup: Bytes,
+}
+
+/// How far datagrams to a multicast group go.
+#[derive(Clone, Debug)]
+pub(crate) struct Multicast {
+    /// How many routers they may pass, with this host as the first.
+    pub hops: u32,
+    /// Whether receivers on this host get them.
+    pub to_self: bool,
 }
 
 /// Who may connect to an ipc listener; empty lists let everybody in.
@@ -306,6 +424,8 @@ pub(crate) struct Options {
     pub send_buffer: Option<usize>,
     pub recv_buffer: Option<usize>,
     pub priority: u32,
+    /// For how many microseconds the system polls the device before it waits; 0 leaves it alone.
+    pub busy_poll: u32,
     pub tcp: Tcp,
     pub ipc: IpcFilters,
     /// A listening descriptor that the next bind adopts.
@@ -317,6 +437,10 @@ pub(crate) struct Options {
     /// Application properties for the handshake, each `X-…`.
     pub metadata: Vec<(String, Bytes)>,
     pub pattern: PatternFlags,
+    pub automatic: Automatic,
+    pub router_notify: RouterNotify,
+    pub multicast: Multicast,
+    pub security: SecurityOptions,
 }
 
 impl Options {
@@ -358,6 +482,7 @@ impl Options {
             send_buffer: None,
             recv_buffer: None,
             priority: 0,
+            busy_poll: 0,
             tcp: Tcp::default(),
             ipc: IpcFilters::default(),
             use_fd: None,
@@ -365,8 +490,64 @@ impl Options {
             stream_notify: true,
             metadata: Vec::new(),
             pattern: PatternFlags::default(),
+            automatic: Automatic::default(),
+            router_notify: RouterNotify::default(),
+            multicast: Multicast {
+                hops: 1,
+                to_self: true,
+            },
+            security: SecurityOptions::default(),
         }
     }
+
+    // ── messages that the engine makes ───────────────────────────────────────────────────────
+
+    /// What the peer of each new connection gets first (`ZMQ_HELLO_MSG`).
+    pub(crate) fn hello(&self) -> Option<Msg> {
+        let applies = self.socket_type.says_hello() && !self.raw;
+        automatic(applies, &self.automatic.hello)
+    }
+
+    /// What the application reads first of a new connection.
+    pub(crate) fn coming(&self) -> impl Iterator<Item = Msg> + use<> {
+        let told = self.tells_of_peers() && self.router_notify.connect;
+        told.then(Msg::new).into_iter()
+    }
+
+    /// What the application reads last of a connection that is lost: one that was accepted, or one
+    /// that is made again.
+    pub(crate) fn going(&self, accepted: bool) -> impl Iterator<Item = Msg> + use<> {
+        let told = self.tells_of_peers() && self.router_notify.disconnect;
+        let notice = (told || (self.raw && self.stream_notify)).then(Msg::new);
+        let message = if accepted {
+            self.farewell()
+        } else {
+            self.hiccup()
+        };
+        notice.into_iter().chain(message.filter(|_| !self.raw))
+    }
+
+    fn tells_of_peers(&self) -> bool {
+        self.socket_type == SocketType::ROUTER && !self.raw
+    }
+
+    /// What the application reads at the end of a peer that connected to us, or that is in this
+    /// process (`ZMQ_DISCONNECT_MSG`).
+    pub(crate) fn farewell(&self) -> Option<Msg> {
+        automatic(
+            self.socket_type.hears_farewells(),
+            &self.automatic.disconnect,
+        )
+    }
+
+    /// What the application reads when a connection that we made is lost (`ZMQ_HICCUP_MSG`).
+    fn hiccup(&self) -> Option<Msg> {
+        automatic(self.socket_type.hears_hiccups(), &self.automatic.hiccup)
+    }
+}
+
+fn automatic(applies: bool, body: &Bytes) -> Option<Msg> {
+    (applies && !body.is_empty()).then(|| Msg::copied(body))
 }
 
 #[cfg(test)]
@@ -427,7 +608,8 @@ mod tests {
     fn compatibility_is_mutual() {
         use SocketType::*;
         let all = [
-            PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB, STREAM,
+            PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB, STREAM, SERVER,
+            CLIENT, RADIO, DISH, GATHER, SCATTER, DGRAM, PEER, CHANNEL,
         ];
         for a in all {
             for b in all {

@@ -19,9 +19,13 @@
 
 use std::sync::Arc as StdArc;
 
+use bytes::Bytes;
+use crossbeam_utils::CachePadded;
+
 use crate::msg::{Kind, Metadata, Msg};
+use crate::record::{self, COPY_MAX, MORE, Record, Run};
 use crate::slab::{Key, Slab};
-use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, SetOnce, fence};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, SetOnce, fence};
 use crate::ypipe::{self, Pop, Reader, Writer};
 
 /// What one end of a pipe tells the owner of the other.
@@ -60,10 +64,49 @@ pub(crate) enum WriteError {
 /// The pipes of one owner.
 pub(crate) type Pipes = Slab<PipeEnd>;
 
-/// The share in a direction's high-water mark of a side that sets no limit of its own.
-const NO_SHARE: u32 = 0;
-/// The share of a side whose mark is 0, which means no limit.
-const UNLIMITED: u32 = u32::MAX;
+/// The byte that stands for a frame that does not travel as bytes.
+const VALUE: u8 = 0x80;
+
+/// What an owner says of the marks: how many messages its side lets wait, of those that it writes
+/// and of those that it reads. Nothing until it has said so.
+#[derive(Clone, Copy, Default, Debug)]
+struct Shares {
+    send: u64,
+    recv: u64,
+}
+
+/// A share, or a sum of two, that is no limit.
+const UNLIMITED: u64 = u64::MAX;
+
+/// What both ends know.
+#[derive(Debug)]
+struct Common {
+    /// How many messages may be on the way from each side: the sum of the writer's share and the
+    /// reader's. On a cache line of its own, as both look at it with every message.
+    capacities: CachePadded<[AtomicU64; 2]>,
+    shares: Mutex<[Shares; 2]>,
+    sides: [CachePadded<Side>; 2],
+}
+
+impl Common {
+    fn new() -> Self {
+        Self {
+            capacities: CachePadded::new([AtomicU64::new(0), AtomicU64::new(0)]),
+            shares: Mutex::new(Default::default()),
+            sides: [CachePadded::new(Side::new()), CachePadded::new(Side::new())],
+        }
+    }
+
+    fn set_shares(&self, side: usize, own: Shares) {
+        let mut shares = self.shares.lock();
+        shares[side] = own;
+        for (writer, capacity) in self.capacities.iter().enumerate() {
+            let sum = shares[writer].send.saturating_add(shares[1 - writer].recv);
+            // Relaxed: a mark is a number, and nothing else is read on the strength of it.
+            capacity.store(sum, Ordering::Relaxed);
+        }
+    }
+}
 
 /// What one end lets the other know.
 #[derive(Debug)]
@@ -74,9 +117,6 @@ struct Side {
     read: AtomicU64,
     /// This side waits for room to write.
     blocked: AtomicBool,
-    /// This side's share in the mark of the direction that it writes, and of the one it reads.
-    send_share: AtomicU32,
-    recv_share: AtomicU32,
 }
 
 impl Side {
@@ -86,8 +126,6 @@ impl Side {
             gone: AtomicBool::new(false),
             read: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
-            send_share: AtomicU32::new(NO_SHARE),
-            recv_share: AtomicU32::new(NO_SHARE),
         }
     }
 
@@ -96,21 +134,46 @@ impl Side {
     }
 }
 
-/// How many messages may be on the way from `writer` to `reader`; `None` is any number.
-fn capacity(writer: &Side, reader: &Side) -> Option<u64> {
-    // Relaxed: a mark is a number, and nothing else is read on the strength of it.
-    let shares = [
-        writer.send_share.load(Ordering::Relaxed),
-        reader.recv_share.load(Ordering::Relaxed),
-    ];
-    if shares.contains(&UNLIMITED) {
-        return None;
-    }
-    Some(shares.iter().map(|&share| u64::from(share)).sum())
+fn share(hwm: u32) -> u64 {
+    if hwm == 0 { UNLIMITED } else { hwm.into() }
 }
 
-fn share(hwm: u32) -> u32 {
-    if hwm == 0 { UNLIMITED } else { hwm }
+/// Writes a frame: as bytes, in the form that it has on the wire, if it is fit for that.
+#[inline(always)]
+fn put(writer: &mut Writer<Msg>, msg: Msg) {
+    let complete = !msg.more();
+    let flags = if complete { 0 } else { MORE };
+    match record::plain(&msg) {
+        Some(body) => {
+            let len = record::head_len(body.len()) + body.len();
+            record::write(writer.append(len, complete), flags, body);
+        }
+        None => writer.push(VALUE, msg, complete),
+    }
+}
+
+/// Reads the next frame.
+#[inline(always)]
+fn take(reader: &mut Reader<Msg>) -> Pop<Msg> {
+    let bytes = match reader.peek() {
+        Pop::Item(bytes) => bytes,
+        Pop::Empty => return Pop::Empty,
+        Pop::Finished => return Pop::Finished,
+    };
+    match Record::parse(bytes, COPY_MAX) {
+        Some(record) => {
+            let frame = record.frame(bytes);
+            reader.consume(record.end);
+            Pop::Item(frame)
+        }
+        None => Pop::Item(take_value(reader)),
+    }
+}
+
+#[cold]
+fn take_value(reader: &mut Reader<Msg>) -> Msg {
+    reader.consume(1);
+    reader.take_value().expect("Y4: a marker has its value")
 }
 
 /// The messages on their way in one direction: a queue, or only the latest whole message.
@@ -140,7 +203,7 @@ enum Inbound {
 pub(crate) struct PipeEnd {
     outbound: Outbound,
     inbound: Inbound,
-    sides: Arc<[Side; 2]>,
+    common: Arc<Common>,
     /// Which of the sides is ours.
     own: usize,
     attached: bool,
@@ -158,16 +221,18 @@ pub(crate) struct PipeEnd {
     told: u64,
     peeked: Option<Msg>,
     peer: Option<StdArc<Metadata>>,
+    /// What is read after everything that the peer wrote, once it is gone.
+    last_words: Option<Box<Msg>>,
 }
 
 /// A new pipe, without room until [`PipeEnd::set_hwm`] is called on an end. With `conflate`,
 /// each direction holds only the latest message.
 pub(crate) fn pair(conflate: bool) -> (PipeEnd, PipeEnd) {
-    let sides = Arc::new([Side::new(), Side::new()]);
+    let common = Arc::new(Common::new());
     let ((out_a, in_b), (out_b, in_a)) = (direction(conflate), direction(conflate));
     (
-        PipeEnd::new(out_a, in_a, sides.clone(), 0),
-        PipeEnd::new(out_b, in_b, sides, 1),
+        PipeEnd::new(out_a, in_a, common.clone(), 0),
+        PipeEnd::new(out_b, in_b, common, 1),
     )
 }
 
@@ -192,14 +257,12 @@ fn direction(conflate: bool) -> (Outbound, Inbound) {
 }
 
 impl Outbound {
+    #[inline(always)]
     fn push(&mut self, msg: Msg) {
         match self {
-            Self::Queue(writer) => {
-                let complete = !msg.more();
-                writer.push(msg, complete);
-            }
+            Self::Queue(writer) => put(writer, msg),
             // Records for the engine keep their order and are never conflated.
-            Self::Latest { notes, .. } if msg.kind() != Kind::Data => notes.push(msg, true),
+            Self::Latest { notes, .. } if msg.kind() != Kind::Data => put(notes, msg),
             Self::Latest {
                 slot,
                 building,
@@ -212,10 +275,18 @@ impl Outbound {
                     let old = std::mem::replace(&mut *slot.lock(), std::mem::take(building));
                     if old.is_empty() {
                         // A note that there is something in the slot.
-                        notes.push(Msg::new(), true);
+                        put(notes, Msg::new());
                     }
                 }
             }
+        }
+    }
+
+    /// Writes whole messages that are frames as bytes.
+    fn push_run(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Queue(writer) => writer.append(bytes.len(), true).copy_from_slice(bytes),
+            Self::Latest { .. } => record::frames(bytes).for_each(|frame| self.push(frame)),
         }
     }
 
@@ -236,25 +307,33 @@ impl Outbound {
 }
 
 impl Inbound {
+    #[inline(always)]
     fn pop(&mut self) -> Pop<Msg> {
         match self {
-            Self::Queue(reader) => reader.pop(),
-            Self::Latest {
-                slot,
-                current,
-                notes,
-            } => {
-                while current.is_empty() {
-                    match notes.pop() {
-                        Pop::Item(note) if note.kind() != Kind::Data => return Pop::Item(note),
-                        Pop::Item(_) => *current = std::mem::take(&mut *slot.lock()),
-                        Pop::Empty => return Pop::Empty,
-                        Pop::Finished => return Pop::Finished,
-                    }
-                }
-                current.pop().map_or(Pop::Empty, Pop::Item)
+            Self::Queue(reader) => take(reader),
+            Self::Latest { .. } => self.pop_latest(),
+        }
+    }
+
+    #[cold]
+    fn pop_latest(&mut self) -> Pop<Msg> {
+        let Self::Latest {
+            slot,
+            current,
+            notes,
+        } = self
+        else {
+            return Pop::Empty;
+        };
+        while current.is_empty() {
+            match take(notes) {
+                Pop::Item(note) if note.kind() != Kind::Data => return Pop::Item(note),
+                Pop::Item(_) => *current = std::mem::take(&mut *slot.lock()),
+                Pop::Empty => return Pop::Empty,
+                Pop::Finished => return Pop::Finished,
             }
         }
+        current.pop().map_or(Pop::Empty, Pop::Item)
     }
 
     fn reader(&mut self) -> &mut Reader<Msg> {
@@ -265,11 +344,11 @@ impl Inbound {
 }
 
 impl PipeEnd {
-    fn new(outbound: Outbound, inbound: Inbound, sides: Arc<[Side; 2]>, own: usize) -> Self {
+    fn new(outbound: Outbound, inbound: Inbound, common: Arc<Common>, own: usize) -> Self {
         Self {
             outbound,
             inbound,
-            sides,
+            common,
             own,
             attached: false,
             asleep: false,
@@ -282,15 +361,29 @@ impl PipeEnd {
             told: 0,
             peeked: None,
             peer: None,
+            last_words: None,
         }
     }
 
+    #[inline]
     fn ours(&self) -> &Side {
-        &self.sides[self.own]
+        &self.common.sides[self.own]
     }
 
+    #[inline]
     fn theirs(&self) -> &Side {
-        &self.sides[1 - self.own]
+        &self.common.sides[1 - self.own]
+    }
+
+    /// How many messages may be on the way from us, and to us.
+    #[inline]
+    fn capacity_out(&self) -> u64 {
+        self.common.capacities[self.own].load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn capacity_in(&self) -> u64 {
+        self.common.capacities[1 - self.own].load(Ordering::Relaxed)
     }
 
     /// Makes `owner` hear of news under the name `key`. To be called once, before the first use;
@@ -306,8 +399,10 @@ impl PipeEnd {
     /// Sets the owner's shares in the marks, in messages, 0 being no limit: of what this end
     /// writes and of what it reads. Takes effect at once; a blocked peer is told of new room.
     pub(crate) fn set_hwm(&mut self, send: u32, recv: u32) {
-        self.ours().send_share.store(share(send), Ordering::Relaxed);
-        self.ours().recv_share.store(share(recv), Ordering::Relaxed);
+        let (send, recv) = (share(send), share(recv));
+        self.common.set_shares(self.own, Shares { send, recv });
+        // P4: partner of the fence in `has_credit`.
+        fence(Ordering::SeqCst);
         if self.theirs().blocked.load(Ordering::SeqCst) {
             self.tell_progress();
         }
@@ -360,7 +455,21 @@ impl PipeEnd {
         !self.peer_gone && (self.mid_message || self.has_credit())
     }
 
+    /// How many messages can be written now, one that has been begun among them; there may be
+    /// room for more. If there is none, as for [`PipeEnd::can_write`].
+    pub(crate) fn room(&mut self) -> u64 {
+        if !self.can_write() {
+            return 0;
+        }
+        if matches!(self.outbound, Outbound::Latest { .. }) {
+            return u64::MAX;
+        }
+        let used = self.written - self.credited;
+        self.capacity_out().saturating_sub(used).max(1)
+    }
+
     /// Writes a frame; it can be read once its message is complete and flushed.
+    #[inline(always)]
     pub(crate) fn write(&mut self, msg: Msg) -> Result<(), WriteError> {
         if self.peer_gone {
             return Err(WriteError::Closed(msg));
@@ -376,6 +485,15 @@ impl PipeEnd {
         Ok(())
     }
 
+    /// Writes a run of frames that end with a message, for which there is [`PipeEnd::room`].
+    pub(crate) fn write_run(&mut self, bytes: &[u8], messages: u64) {
+        if !self.peer_gone {
+            self.mid_message = false;
+            self.written += messages;
+            self.outbound.push_run(bytes);
+        }
+    }
+
     /// Writes a record that no high-water mark holds back, between messages.
     pub(crate) fn write_uncounted(&mut self, mut record: Msg) {
         debug_assert!(!self.mid_message, "P2: records do not tear messages");
@@ -385,7 +503,22 @@ impl PipeEnd {
         }
     }
 
+    /// Writes a message that must not be lost for lack of room. It counts like all others.
+    pub(crate) fn write_beyond(&mut self, msg: Msg) {
+        debug_assert!(!self.mid_message && !msg.more(), "P2: nothing is torn");
+        if !self.peer_gone {
+            self.written += 1;
+            self.outbound.push(msg);
+        }
+    }
+
+    /// Whether a whole message was ever written.
+    pub(crate) fn was_written_to(&self) -> bool {
+        self.written > 0
+    }
+
     /// Makes all complete messages readable, and wakes the reader if it sleeps.
+    #[inline]
     pub(crate) fn flush(&mut self) {
         if self.outbound.writer().flush() {
             self.theirs().post(PipeEvent::Readable);
@@ -398,14 +531,19 @@ impl PipeEnd {
         self.mid_message = false;
     }
 
+    #[inline(always)]
     fn has_credit(&mut self) -> bool {
         if matches!(self.outbound, Outbound::Latest { .. }) {
             return true;
         }
-        let Some(capacity) = capacity(self.ours(), self.theirs()) else {
-            return true;
-        };
-        if self.written - self.credited < capacity || self.refresh_credit(capacity) {
+        let capacity = self.capacity_out();
+        self.written - self.credited < capacity || self.find_credit(capacity)
+    }
+
+    /// Looks for credit that is not known of yet; if there is none, the reader will tell.
+    #[cold]
+    fn find_credit(&mut self, capacity: u64) -> bool {
+        if self.refresh_credit(capacity) {
             return true;
         }
         if !self.attached {
@@ -414,10 +552,7 @@ impl PipeEnd {
         // P4: partner of the fence in `tell_progress`.
         self.ours().blocked.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        let Some(capacity) = self::capacity(self.ours(), self.theirs()) else {
-            return true;
-        };
-        self.refresh_credit(capacity)
+        self.refresh_credit(self.capacity_out())
     }
 
     fn refresh_credit(&mut self, capacity: u64) -> bool {
@@ -429,17 +564,24 @@ impl PipeEnd {
     // ── reading ──────────────────────────────────────────────────────────────────────────────
 
     /// Takes the next frame. After `Empty`, [`PipeEvent::Readable`] will come.
+    #[inline(always)]
     pub(crate) fn read(&mut self) -> Pop<Msg> {
-        let frame = match self.peeked.take() {
-            Some(frame) => Pop::Item(frame),
-            None => self.next(),
+        let frame = if self.peeked.is_some() {
+            self.take_peeked()
+        } else {
+            self.next()
         };
         if let Pop::Item(frame) = &frame {
             if !frame.more() && !frame.is_uncounted() {
-                self.count_read();
+                self.count_read(1);
             }
         }
         frame
+    }
+
+    #[cold]
+    fn take_peeked(&mut self) -> Pop<Msg> {
+        self.peeked.take().map_or(Pop::Empty, Pop::Item)
     }
 
     /// The next frame, left where it is; `Empty` and `Finished` as for [`PipeEnd::read`].
@@ -454,11 +596,67 @@ impl PipeEnd {
         self.peeked.as_ref().map_or(Pop::Empty, Pop::Item)
     }
 
-    /// How many frames wait to be read.
-    pub(crate) fn unread(&mut self) -> usize {
-        self.inbound.reader().len() + usize::from(self.peeked.is_some())
+    /// Has a message read from this end when the peer is gone and all that it wrote is read.
+    pub(crate) fn set_last_words(&mut self, msg: Msg) {
+        self.last_words = Some(Box::new(msg));
     }
 
+    /// The whole frames at the front that are bytes as on the wire, at most about `limit` bytes of
+    /// them; `None` if there are none, or [`PipeEnd::read`] must be asked for other reasons.
+    pub(crate) fn peek_run(&mut self, limit: usize) -> Option<(Run, &[u8])> {
+        let Inbound::Queue(reader) = &mut self.inbound else {
+            return None;
+        };
+        if self.asleep || self.peeked.is_some() {
+            return None;
+        }
+        let Pop::Item(bytes) = reader.peek() else {
+            return None;
+        };
+        let run = Run::scan(bytes, COPY_MAX, limit, u64::MAX);
+        (run.len > 0).then(|| (run, &bytes[..run.len]))
+    }
+
+    /// The bytes of a run that [`PipeEnd::peek_run`] has shown, to be kept without a copy.
+    pub(crate) fn share_run(&mut self, run: Run) -> Bytes {
+        self.inbound.reader().share(run.len)
+    }
+
+    /// Moves over a run that [`PipeEnd::peek_run`] has shown.
+    pub(crate) fn consume_run(&mut self, run: Run) {
+        self.inbound.reader().consume(run.len);
+        self.count_read(run.messages);
+    }
+
+    /// Drops the messages that can be read now. Those that come meanwhile stay, so that no peer
+    /// can keep us here.
+    pub(crate) fn discard_unread(&mut self) {
+        let end = self.inbound.reader().published();
+        while self.peeked.is_some() || self.inbound.reader().position() != end {
+            if !self.discard_message() {
+                return;
+            }
+        }
+    }
+
+    /// Drops a message, or what is left of one; false if there was none.
+    pub(crate) fn discard_message(&mut self) -> bool {
+        while let Pop::Item(frame) = self.read() {
+            if !frame.more() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// How many bytes and values wait to be read.
+    #[cfg(test)]
+    pub(crate) fn unread(&mut self) -> usize {
+        let reader = self.inbound.reader();
+        reader.published() - reader.position()
+    }
+
+    #[inline(always)]
     fn next(&mut self) -> Pop<Msg> {
         while !self.asleep {
             match self.inbound.pop() {
@@ -471,7 +669,10 @@ impl PipeEnd {
                     }
                     return Pop::Item(frame);
                 }
-                Pop::Finished => return Pop::Finished,
+                Pop::Finished => {
+                    let last = self.last_words.take();
+                    return last.map_or(Pop::Finished, |msg| Pop::Item(*msg));
+                }
                 Pop::Empty if !self.attached => return Pop::Empty,
                 Pop::Empty => {
                     self.tell_rest();
@@ -482,12 +683,11 @@ impl PipeEnd {
         Pop::Empty
     }
 
-    fn count_read(&mut self) {
-        self.read += 1;
-        if let Some(capacity) = capacity(self.theirs(), self.ours()) {
-            if self.read - self.told >= capacity.div_ceil(2) {
-                self.tell_progress();
-            }
+    #[inline]
+    fn count_read(&mut self, messages: u64) {
+        self.read += messages;
+        if self.read - self.told >= self.capacity_in().div_ceil(2) {
+            self.tell_progress();
         }
     }
 

@@ -11,9 +11,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::engine::{Engine, Event, Failure};
+use crate::engine::{Engine, Event, Failure, Run};
 use crate::msg::{Metadata, Msg};
 use crate::options::Options;
+use crate::zap::Verdict;
 
 /// The largest message that is made of what arrived at once.
 const CHUNK_MAX: usize = 64 * 1024;
@@ -76,7 +77,7 @@ impl RawEngine {
 }
 
 impl Engine for RawEngine {
-    fn handle_input(&mut self, input: &mut &[u8], _now: Instant) -> Option<Event> {
+    fn handle_input(&mut self, input: &mut &[u8], _room: u64, _now: Instant) -> Option<Event> {
         match &self.phase {
             Phase::New { metadata, notify } => {
                 let ready = Event::Ready(Arc::clone(metadata));
@@ -100,6 +101,11 @@ impl Engine for RawEngine {
         }
     }
 
+    fn handle_verdict(&mut self, _verdict: Verdict, _now: Instant) -> Option<Event> {
+        debug_assert!(false, "nobody was asked");
+        None
+    }
+
     fn body_space(&mut self) -> Option<&mut [u8]> {
         None
     }
@@ -119,6 +125,15 @@ impl Engine for RawEngine {
             self.pending += msg.len();
             self.queue.push_back(msg);
         }
+    }
+
+    /// The heads of frames are not for raw peers.
+    fn wants_runs(&self) -> bool {
+        false
+    }
+
+    fn push_run(&mut self, _run: Run<'_>) {
+        debug_assert!(false, "no run was wanted");
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -176,11 +191,11 @@ mod tests {
 
     /// The messages in `input`, after the peer was announced.
     fn messages(engine: &mut RawEngine, mut input: &[u8]) -> Vec<Msg> {
-        std::iter::from_fn(|| engine.handle_input(&mut input, Instant::now()))
+        std::iter::from_fn(|| engine.handle_input(&mut input, 1, Instant::now()))
             .filter_map(|event| match event {
                 Event::Message(msg) => Some(msg),
-                Event::Ready(_) => None,
-                Event::Failed(failure) => panic!("{failure:?}"),
+                Event::Ready(_) | Event::Authenticate(_) => None,
+                event @ (Event::Run(_) | Event::Failed(_)) => panic!("{event:?}"),
             })
             .collect()
     }
@@ -198,7 +213,7 @@ mod tests {
     fn the_peer_is_announced_before_it_says_anything() {
         let mut engine = engine(true);
         assert!(!engine.wants_messages());
-        let Some(Event::Ready(peer)) = engine.handle_input(&mut &[][..], Instant::now()) else {
+        let Some(Event::Ready(peer)) = engine.handle_input(&mut &[][..], 1, Instant::now()) else {
             panic!("the peer is not announced");
         };
         assert!(peer.iter().eq([("Peer-Address", &b"127.0.0.1"[..])]));

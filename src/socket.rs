@@ -5,6 +5,7 @@
 
 mod message;
 mod options;
+mod peers;
 pub(crate) mod waiting;
 
 pub use self::message::Message;
@@ -16,12 +17,12 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use crate::census::SocketId;
-use crate::command::IoCmd;
+use crate::command::{DatagramForm, IoCmd};
 use crate::ctx::Ctx;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, UdpAddress};
 use crate::error::{Error, Result};
 use crate::host::Hosted;
-use crate::io::transport::{self, Bound};
+use crate::io::transport::{self, Bound, udp};
 use crate::monitor::{Event, EventKind, Monitor};
 use crate::msg::{Msg, SendError};
 use crate::options::SocketType;
@@ -106,6 +107,8 @@ impl Socket {
     // ── endpoints ────────────────────────────────────────────────────────────────────────────
 
     /// Takes connections at an endpoint: `tcp://interface:port`, `ipc://path`, `inproc://name`.
+    /// A DISH or DGRAM receives datagrams at `udp://interface:port`, a DISH also those to a
+    /// multicast group: `udp://group:port` or `udp://interface;group:port`.
     ///
     /// `*` is any interface or any port, `ipc://*` any path; [`Socket::last_endpoint`] tells which
     /// it became. The endpoint is taken when the call returns. A host name is looked up in the
@@ -114,14 +117,19 @@ impl Socket {
     /// # Errors
     /// [`Error::InvalidEndpoint`], [`Error::ProtocolNotSupported`], [`Error::NameTooLong`] for the
     /// text; [`Error::AddrInUse`], [`Error::AddrNotAvailable`], [`Error::NoDevice`] for the
-    /// address; [`Error::IncompatibleTransport`] for STREAM over inproc; [`Error::NoIoThread`] if
-    /// the context or the affinity has none; [`Error::Term`]; [`Error::Io`] for what else the
+    /// address; [`Error::IncompatibleTransport`] for STREAM over inproc, other types than DISH and
+    /// DGRAM over udp, and DGRAM over anything else; [`Error::NoIoThread`] if the context or the
+    /// affinity has none; [`Error::InvalidArgument`] for an interface of what is no multicast group; [`Error::Term`]; [`Error::Io`] for what else the
     /// system answers. An ipc file that nobody listens on is taken over; any other file is left
     /// alone.
     pub fn bind(&self, endpoint: &str) -> Result<()> {
         let mut base = self.base();
         base.process()?;
         match Endpoint::for_bind(endpoint)? {
+            Endpoint::Udp(address) => bind_udp(&mut base, endpoint, &address)?,
+            _ if base.socket_type() == SocketType::DGRAM => {
+                return Err(Error::IncompatibleTransport);
+            }
             Endpoint::Inproc(_) if base.options.raw => return Err(Error::IncompatibleTransport),
             Endpoint::Inproc(name) => base.bind_inproc(endpoint, &name, Instant::now())?,
             network @ (Endpoint::Tcp(_) | Endpoint::Ipc(_)) => {
@@ -138,13 +146,22 @@ impl Socket {
     /// semicolon: `tcp://source:port;host:port`. A DEALER, REQ, SUB or PUB that is connected to
     /// the same tcp or ipc endpoint already stays as it is.
     ///
+    /// A RADIO sends datagrams to `udp://host:port`, or to a multicast group, through an interface
+    /// if that is said: `udp://interface;group:port`. A host name is looked up in the call, which
+    /// then blocks. Whatever groups its messages have, all are sent, those longer than 8 KiB with
+    /// their group excepted; nobody tells whether they arrive.
+    ///
     /// # Errors
     /// As for [`Socket::bind`], but nothing about whether the peer can be reached: that is told by
-    /// [`Socket::monitor`].
+    /// [`Socket::monitor`]. [`Error::IncompatibleTransport`] for other types than RADIO over udp.
     pub fn connect(&self, endpoint: &str) -> Result<()> {
         let mut base = self.base();
         base.process()?;
         match Endpoint::for_connect(endpoint)? {
+            Endpoint::Udp(address) => connect_udp(&mut base, endpoint, &address)?,
+            _ if base.socket_type() == SocketType::DGRAM => {
+                return Err(Error::IncompatibleTransport);
+            }
             Endpoint::Inproc(_) if base.options.raw => return Err(Error::IncompatibleTransport),
             Endpoint::Inproc(name) => base.connect_inproc(endpoint, &name, Instant::now()),
             network @ (Endpoint::Tcp(_) | Endpoint::Ipc(_)) => {
@@ -175,7 +192,7 @@ impl Socket {
     pub fn disconnect(&self, endpoint: &str) -> Result<()> {
         let mut base = self.base();
         base.process()?;
-        base.release(endpoint, false)?;
+        base.release(endpoint, false, Instant::now())?;
         self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
@@ -203,7 +220,10 @@ impl Socket {
     /// [`Error::NotSupported`], [`Error::HostUnreachable`], [`Error::Term`] or
     /// [`Error::InvalidArgument`] for unknown flags.
     pub fn send(&self, message: impl Into<Msg>, flags: i32) -> std::result::Result<(), SendError> {
-        let mut msg = message.into();
+        self.send_msg(message.into(), flags)
+    }
+
+    fn send_msg(&self, mut msg: Msg, flags: i32) -> std::result::Result<(), SendError> {
         if let Err(error) = check_flags(flags, DONTWAIT | SNDMORE) {
             return Err(SendError {
                 error,
@@ -478,6 +498,26 @@ fn bind_network(base: &mut SocketBase, text: &str, endpoint: &Endpoint) -> Resul
     }
 }
 
+/// DISH and DGRAM receive datagrams at an address of their own.
+fn bind_udp(base: &mut SocketBase, text: &str, address: &UdpAddress) -> Result<()> {
+    let form = match base.socket_type() {
+        SocketType::DISH => DatagramForm::Receive,
+        SocketType::DGRAM => DatagramForm::Addressed,
+        _ => return Err(Error::IncompatibleTransport),
+    };
+    let udp = udp::bind(address, &base.options)?;
+    base.run_datagrams(text, &udp.endpoint, udp.socket, form)
+}
+
+/// RADIO sends datagrams to one address.
+fn connect_udp(base: &mut SocketBase, text: &str, address: &UdpAddress) -> Result<()> {
+    if base.socket_type() != SocketType::RADIO {
+        return Err(Error::IncompatibleTransport);
+    }
+    let udp = udp::connect(address, &base.options)?;
+    base.run_datagrams(text, text, udp.socket, DatagramForm::SendTo(udp.address))
+}
+
 /// What a refusal means to the caller.
 pub(crate) fn error_of(refused: Refused) -> Error {
     match refused {
@@ -520,49 +560,78 @@ impl Patience {
     }
 }
 
-fn send_waiting(
+#[inline]
+fn send_waiting(base: &mut SocketBase, msg: Msg, flags: i32) -> std::result::Result<(), SendError> {
+    match try_send(base, msg) {
+        Ok(()) => Ok(()),
+        Err(refused) => send_again(base, refused, flags),
+    }
+}
+
+/// Why a send failed, and what is to become of it.
+type NotSent = (std::result::Result<Refused, Error>, Msg);
+
+#[inline]
+fn try_send(base: &mut SocketBase, msg: Msg) -> std::result::Result<(), NotSent> {
+    if let Err(error) = base.process() {
+        return Err((Err(error), msg));
+    }
+    base.send(msg).map_err(|(refused, msg)| (Ok(refused), msg))
+}
+
+/// Goes on with a send that was refused at first.
+#[cold]
+fn send_again(
     base: &mut SocketBase,
-    mut msg: Msg,
+    mut failed: NotSent,
     flags: i32,
 ) -> std::result::Result<(), SendError> {
     let mut patience = Patience::default();
     loop {
-        if let Err(error) = base.process() {
-            return Err(SendError {
-                error,
-                message: msg,
-            });
-        }
-        let refused = match base.send(msg) {
-            Ok(()) => return Ok(()),
-            Err((refused, back)) => {
-                msg = back;
-                refused
+        let (refused, message) = failed;
+        let error = match refused {
+            Ok(Refused::WouldBlock) => {
+                // What was sent before must be on its way, or waiting would be for ever.
+                base.flush();
+                if patience.wait(base, flags, base.options.send_timeout) {
+                    match try_send(base, message) {
+                        Ok(()) => return Ok(()),
+                        Err(again) => failed = again,
+                    }
+                    continue;
+                }
+                Error::Again
             }
+            Ok(refused) => error_of(refused),
+            Err(error) => error,
         };
-        if refused == Refused::WouldBlock {
-            // What was sent before must be on its way, or waiting would be for ever.
-            base.flush();
-            if patience.wait(base, flags, base.options.send_timeout) {
-                continue;
-            }
-        }
-        return Err(SendError {
-            error: error_of(refused),
-            message: msg,
-        });
+        return Err(SendError { error, message });
     }
 }
 
+#[inline]
 fn recv_waiting(base: &mut SocketBase, flags: i32) -> Result<Msg> {
+    base.process()?;
+    match base.recv() {
+        Ok(msg) => Ok(msg),
+        Err(refused) => recv_again(base, refused, flags),
+    }
+}
+
+/// Goes on with a receive that found nothing at first.
+#[cold]
+fn recv_again(base: &mut SocketBase, mut refused: Refused, flags: i32) -> Result<Msg> {
     let mut patience = Patience::default();
     loop {
+        match refused {
+            Refused::WouldBlock if patience.wait(base, flags, base.options.recv_timeout) => {}
+            Refused::Yield if patience.goes_on(flags, base.options.recv_timeout) => {}
+            refused => return Err(error_of(refused)),
+        }
         base.process()?;
         match base.recv() {
             Ok(msg) => return Ok(msg),
-            Err(Refused::WouldBlock) if patience.wait(base, flags, base.options.recv_timeout) => {}
-            Err(Refused::Yield) if patience.goes_on(flags, base.options.recv_timeout) => {}
-            Err(refused) => return Err(error_of(refused)),
+            Err(again) => refused = again,
         }
     }
 }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::command::{
-    ChildId, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd,
+    ChildId, DatagramForm, DatagramSpec, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent,
+    SessionSpec, SocketCmd,
 };
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -122,19 +123,25 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::Term`] once the context is being terminated.
+    #[inline]
     pub(crate) fn process(&mut self) -> Result<(), Error> {
         if self.mailbox.is_pending() {
-            let mailbox = self.mailbox.clone();
-            for command in mailbox.drain() {
-                self.on_command(command);
-            }
-            self.pump_feeds();
+            self.drain();
         }
         if self.stopped {
             Err(Error::Term)
         } else {
             Ok(())
         }
+    }
+
+    #[cold]
+    fn drain(&mut self) {
+        let mailbox = self.mailbox.clone();
+        for command in mailbox.drain() {
+            self.on_command(command);
+        }
+        self.pump_feeds();
     }
 
     /// Waits until there may be something to react to; false if the deadline came first.
@@ -238,8 +245,10 @@ impl SocketBase {
         // It was handed over by somebody who is there.
         end.on_event(PipeEvent::Joined);
         if inproc {
-            end.write_uncounted(self.introduction());
-            end.flush();
+            self.introduce(&mut end);
+            if let Some(farewell) = self.options.farewell() {
+                end.set_last_words(farewell);
+            }
         }
         self.take_pipe(end, endpoint, origin);
     }
@@ -338,18 +347,54 @@ impl SocketBase {
         Ok(())
     }
 
+    /// Starts to send or receive datagrams through a socket of the system.
+    ///
+    /// # Errors
+    /// [`Error::NoIoThread`] if the affinity allows none.
+    pub(crate) fn run_datagrams(
+        &mut self,
+        text: &str,
+        resolved: &str,
+        socket: socket2::Socket,
+        form: DatagramForm,
+    ) -> Result<(), Error> {
+        let thread = self.choose_thread()?;
+        let kind = match form {
+            DatagramForm::SendTo(_) => BondKind::Connected,
+            DatagramForm::Receive | DatagramForm::Addressed => BondKind::Bound,
+        };
+        let id = self.new_bond(text, resolved, kind);
+        let (mut ours, pipe) = pipe::pair(false);
+        ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
+        let origin = Origin {
+            datagrams: true,
+            ..Origin::default()
+        };
+        self.take_pipe(ours, id, origin);
+        let spec = DatagramSpec {
+            parent: self.parent(id),
+            socket,
+            form,
+            pipe,
+        };
+        self.children += 1;
+        self.around.threads[thread]
+            .mailbox
+            .post(IoCmd::Datagrams(Box::new(spec)));
+        Ok(())
+    }
+
     /// Connects to a name of the context, bound now or later.
     pub(crate) fn connect_inproc(&mut self, text: &str, name: &str, now: Instant) {
         let id = self.new_bond(text, text, BondKind::Connected);
         let (mut ours, theirs) = pipe::pair(self.options.conflate);
         ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
-        ours.write_uncounted(self.introduction());
-        ours.flush();
+        self.introduce(&mut ours);
         let origin = self.origin();
         self.take_pipe(ours, id, origin);
         self.around
             .registry
-            .connect(name, theirs, &self.mailbox, now);
+            .connect(name, theirs, (&self.mailbox, id), now);
     }
 
     /// Starts a session that connects.
@@ -388,7 +433,12 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::NoSuchEndpoint`] if `text` is neither what was given nor what it was resolved to.
-    pub(crate) fn release(&mut self, text: &str, bound: bool) -> Result<EndpointId, Error> {
+    pub(crate) fn release(
+        &mut self,
+        text: &str,
+        bound: bool,
+        now: Instant,
+    ) -> Result<EndpointId, Error> {
         let kind = if bound {
             BondKind::Bound
         } else {
@@ -404,23 +454,33 @@ impl SocketBase {
             .find(|(_, bond)| bond.kind == kind && known(bond));
         let id = *found.ok_or(Error::NoSuchEndpoint)?.0;
         if text.starts_with("inproc://") {
-            self.release_inproc(id);
+            self.release_inproc(id, now);
         } else {
             self.release_network(id);
         }
         Ok(id)
     }
 
-    fn release_inproc(&mut self, id: EndpointId) {
+    fn release_inproc(&mut self, id: EndpointId, now: Instant) {
         let Some(bond) = self.bonds.remove(&id) else {
             return;
         };
         match bond.kind {
             BondKind::Bound => self.around.registry.unbind(id, &self.mailbox),
             BondKind::Connected => {
+                let said = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::was_written_to);
+                let linger = if bond.pipes.iter().any(said) {
+                    self.linger()
+                } else {
+                    Some(Duration::ZERO)
+                };
                 for key in bond.pipes {
                     self.pattern.detach(&mut self.pipes, key);
                 }
+                // If nobody has bound the name yet.
+                let expires = linger.map(|linger| now + linger);
+                let registry = &self.around.registry;
+                registry.disconnect((&self.mailbox, id), now, expires);
             }
         }
     }
@@ -531,13 +591,25 @@ impl SocketBase {
             endpoint,
             options: Arc::new(options),
             events: self.events.clone(),
+            doorkeeper: self.around.registry.clone(),
         }
     }
 
     fn origin(&mut self) -> Origin {
         Origin {
             routing_id: self.connect_routing_id.take(),
+            ..Origin::default()
         }
+    }
+
+    /// Says to an inproc peer what goes before all messages.
+    fn introduce(&self, end: &mut PipeEnd) {
+        end.write_uncounted(self.introduction());
+        if let Some(hello) = self.options.hello() {
+            // A new pipe has room for a message.
+            let _ = end.write(hello);
+        }
+        end.flush();
     }
 
     /// What an inproc peer is told in place of a handshake.
@@ -571,6 +643,7 @@ impl SocketBase {
     // ── messages ─────────────────────────────────────────────────────────────────────────────
 
     /// Sends a frame; not flushed.
+    #[inline]
     pub(crate) fn send(&mut self, msg: Msg) -> Result<(), (Refused, Msg)> {
         let more = msg.more();
         self.pattern.send(&mut self.pipes, msg)?;
@@ -579,6 +652,7 @@ impl SocketBase {
     }
 
     /// Makes what was sent visible to its receivers.
+    #[inline]
     pub(crate) fn flush(&mut self) {
         self.pattern.flush(&mut self.pipes);
         if self.feeds_wait && !self.sends_more {
@@ -587,6 +661,7 @@ impl SocketBase {
         }
     }
 
+    #[inline]
     pub(crate) fn recv(&mut self) -> Result<Msg, Refused> {
         let frame = self.pattern.recv(&mut self.pipes)?;
         self.receives_more = frame.more();
@@ -644,6 +719,31 @@ impl SocketBase {
     pub(crate) fn last_routing_id(&self) -> Option<&Bytes> {
         let bond = self.bonds.get(&EndpointId(self.last_bond))?;
         self.pattern.routing_id_of(*bond.pipes.last()?)
+    }
+
+    /// The number of the peer that the last connect leads to; SERVER and PEER.
+    pub(crate) fn last_peer_id(&self) -> Option<u32> {
+        let bond = self.bonds.get(&EndpointId(self.last_bond))?;
+        self.pattern.peer_id_of(*bond.pipes.last()?)
+    }
+
+    /// Ends the connection with the peer of a number; false if there is none.
+    pub(crate) fn disconnect_peer(&mut self, id: u32) -> bool {
+        let Some(key) = self.pattern.peer_by_id(id) else {
+            return false;
+        };
+        self.pattern.detach(&mut self.pipes, key);
+        // A session takes its endpoint along when it goes; over inproc there is none.
+        self.bonds.retain(|_, bond| {
+            let is_inproc = bond.text.starts_with("inproc://");
+            bond.kind == BondKind::Bound || !is_inproc || !bond.pipes.contains(&key)
+        });
+        true
+    }
+
+    /// See [`Pattern::topics_count`].
+    pub(crate) fn topics_count(&self) -> Option<usize> {
+        self.pattern.topics_count()
     }
 
     /// Changes the high-water marks of all pipes.

@@ -15,22 +15,22 @@ mod real {
     pub(crate) use crossbeam_queue::SegQueue as Queue;
     pub(crate) use parking_lot::Mutex;
     pub(crate) use std::sync::Arc;
-    pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    };
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 
-    /// A cell whose accesses loom can see; without loom it is `std`'s.
+    /// Tells loom of accesses to shared memory; without loom it is nothing.
     #[derive(Debug)]
-    pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+    pub(crate) struct Watch;
 
-    impl<T> UnsafeCell<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Self(std::cell::UnsafeCell::new(value))
+    impl Watch {
+        pub(crate) fn new(_len: usize) -> Self {
+            Self
         }
 
-        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
-            f(self.0.get())
-        }
+        /// Bytes are read.
+        pub(crate) fn read(&self, _at: usize, _len: usize) {}
+
+        /// Bytes are written.
+        pub(crate) fn write(&self, _at: usize, _len: usize) {}
     }
 
     /// A value that is set at most once and then only read.
@@ -61,11 +61,30 @@ mod real {
 
 #[cfg(loom)]
 mod under_loom {
-    pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    };
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+
+    /// A cell for each byte of some shared memory, which loom sees being accessed.
+    #[derive(Debug)]
+    pub(crate) struct Watch(Box<[loom::cell::UnsafeCell<()>]>);
+
+    impl Watch {
+        pub(crate) fn new(len: usize) -> Self {
+            Self((0..len).map(|_| loom::cell::UnsafeCell::new(())).collect())
+        }
+
+        pub(crate) fn read(&self, at: usize, len: usize) {
+            for cell in &self.0[at..at + len] {
+                cell.with(|_| ());
+            }
+        }
+
+        pub(crate) fn write(&self, at: usize, len: usize) {
+            for cell in &self.0[at..at + len] {
+                cell.with_mut(|_| ());
+            }
+        }
+    }
 
     /// loom's mutex with parking_lot's interface.
     #[derive(Debug)]

@@ -1,49 +1,67 @@
-//! [`Writer`] and [`Reader`]: the two ends of a lock-free queue between two threads.
+//! [`Writer`] and [`Reader`]: the two ends of a lock-free queue of bytes between two threads.
 //!
-//! Values lie in a chain of chunks. The writer fills slots privately and publishes them with
-//! [`Writer::flush`], one atomic swap for any number of values; the reader takes everything that
-//! was published with one load and then works on private memory. A reader that finds nothing may
-//! [`sleep`](Reader::sleep); the next flush tells its caller that somebody must be woken, and
-//! that is the only news that ever has to cross. This file knows neither messages nor threads.
+//! Bytes lie in a chain of chunks. The writer fills a chunk privately and publishes what it wrote
+//! with [`Writer::flush`], one atomic swap for any number of bytes; the reader takes everything
+//! that was published with one load and then works on memory that nobody else touches. A reader
+//! that finds nothing may [`sleep`](Reader::sleep); the next flush tells its caller that somebody
+//! must be woken, and that is the only news that ever has to cross.
+//!
+//! What is too large to be copied, or is no bytes at all, goes beside the bytes as a *value*: a
+//! byte marks its place, and the values cross in batches under a lock that is held for the time of
+//! moving a list. This file knows neither messages nor threads.
 //!
 //! # The word
 //!
-//! Both ends share one word: `published << 2 | FINISHED | ASLEEP`.
+//! Both ends share one word: `published << 2 | FINISHED | ASLEEP`, where `published` counts bytes.
 //!
 //! * **Y1** Only the writer changes `published` and sets `FINISHED`; it does so by `swap`, which
 //!   clears `ASLEEP`.
 //! * **Y2** Only the reader sets `ASLEEP`, by `compare_exchange` from a word that shows nothing
-//!   new. Both are read-modify-writes of one word, so either the reader sees the new values, or
+//!   new. Both are read-modify-writes of one word, so either the reader sees the new bytes, or
 //!   the writer sees that the reader sleeps.
 //!
-//! # The slots
+//! # The bytes
 //!
-//! * **Y3** Slot number n of the queue is written by the writer while `published <= n`, and
-//!   touched by the reader only once it has read a word with `published > n`. The `swap` releases
-//!   what the reader's load acquires.
-//! * **Y4** The link to the next chunk is set before a value in that chunk is published, so the
-//!   reader that needs the link finds it.
+//! * **Y3** Byte number n of the queue is written by the writer while `published <= n`, and looked
+//!   at by the reader only once it has read a word with `published > n`; from then on nobody
+//!   writes it. The `swap` releases what the reader's load acquires.
+//! * **Y4** The link to the next chunk, where a chunk ends, and the values that bytes stand for
+//!   are set before those bytes are published, so the reader that needs them finds them.
 //! * **Y5** There is one `Writer` and one `Reader` (neither can be cloned or shared), so each side
 //!   of Y3 is one thread at a time.
+//! * **Y6** A chunk is filled again only by whoever holds the last reference to it: neither the
+//!   reader nor a [`Run`] that it gave away looks at it any more.
 
+use std::cell::UnsafeCell;
+use std::collections::VecDeque;
+use std::slice;
+
+use bytes::Bytes;
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, SetOnce, UnsafeCell};
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, SetOnce, Watch};
 
 const ASLEEP: usize = 1;
 const FINISHED: usize = 2;
 const FLAGS: usize = ASLEEP | FINISHED;
 const ONE: usize = 4;
 
-/// The first chunk is small, so that ten thousand idle connections stay cheap; each further chunk
-/// is twice as large, up to `LAST_CHUNK`.
-const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 4 };
-const LAST_CHUNK: usize = if cfg!(loom) { 2 } else { 128 };
+/// The first chunk is small, so that ten thousand idle connections stay cheap. While the reader does
+/// not sleep, each chunk is twice as large as the one before; when it does, half as large.
+const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 256 };
+const LAST_CHUNK: usize = if cfg!(loom) { 2 } else { 64 * 1024 };
 
-/// What a [`Reader`] found.
+/// How many used chunks wait to be filled again, and how many to be let go of by those who keep
+/// bytes of them.
+const SPARES: usize = 8;
+
+/// The end of a chunk that is still being filled.
+const OPEN: usize = usize::MAX;
+
+/// What a reader found.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Pop<T> {
-    /// The next value.
+    /// The next item.
     Item(T),
     /// Nothing now.
     Empty,
@@ -51,34 +69,49 @@ pub(crate) enum Pop<T> {
     Finished,
 }
 
-struct Chunk<T> {
-    slots: Box<[UnsafeCell<Option<T>>]>,
+struct Chunk {
+    bytes: Box<[UnsafeCell<u8>]>,
+    /// Where the writer left for the next chunk.
+    end: AtomicUsize,
     next: SetOnce<Arc<Self>>,
+    watch: Watch,
 }
 
-// SAFETY: Y3, Y5 — a slot is accessed by one thread at a time, and hand-over is by release and
-// acquire; values of T move between threads, which T: Send allows.
-unsafe impl<T: Send> Send for Chunk<T> {}
-// SAFETY: Y3, Y5 — as above; no two threads ever hold a reference to the same slot.
-unsafe impl<T: Send> Sync for Chunk<T> {}
+// SAFETY: Y3, Y5 — a byte is written by one thread at a time, while no other looks at it, and
+// hand-over is by release and acquire.
+unsafe impl Sync for Chunk {}
 
-impl<T> Chunk<T> {
+impl Chunk {
     fn new(len: usize) -> Self {
-        let slots = (0..len).map(|_| UnsafeCell::new(None)).collect();
         Self {
-            slots,
+            bytes: (0..len).map(|_| UnsafeCell::new(0)).collect(),
+            end: AtomicUsize::new(OPEN),
             next: SetOnce::new(),
+            watch: Watch::new(len),
         }
     }
 
-    fn put(&self, at: usize, value: Option<T>) {
-        // SAFETY: Y3, Y5 — called by the writer alone, on a slot that is not published.
-        self.slots[at].with_mut(|slot| unsafe { *slot = value });
+    /// # Safety
+    /// * The caller is the writer, and these bytes are not published (Y3, Y5).
+    /// * It lets go of them before it asks for them again.
+    #[expect(clippy::mut_from_ref, reason = "Y3: that is what the queue is for")]
+    unsafe fn bytes_mut(&self, at: usize, len: usize) -> &mut [u8] {
+        let cells = &self.bytes[at..at + len];
+        self.watch.write(at, len);
+        let first = UnsafeCell::raw_get(cells.as_ptr());
+        // SAFETY: `cells` are all in bounds; Y3, Y5 — nobody else has a reference to them.
+        unsafe { slice::from_raw_parts_mut(first, len) }
     }
 
-    fn take(&self, at: usize) -> Option<T> {
-        // SAFETY: Y3, Y5 — called by the reader alone, on a slot that is published.
-        self.slots[at].with_mut(|slot| unsafe { (*slot).take() })
+    /// # Safety
+    /// * These bytes are published, and the chunk is not filled again while the result lives (Y3,
+    ///   Y6).
+    unsafe fn bytes(&self, at: usize, len: usize) -> &[u8] {
+        let cells = &self.bytes[at..at + len];
+        self.watch.read(at, len);
+        let first = UnsafeCell::raw_get(cells.as_ptr());
+        // SAFETY: `cells` are all in bounds; Y3, Y6 — nobody writes them.
+        unsafe { slice::from_raw_parts(first, len) }
     }
 
     fn next(&self) -> Option<Arc<Self>> {
@@ -86,7 +119,7 @@ impl<T> Chunk<T> {
     }
 }
 
-impl<T> Drop for Chunk<T> {
+impl Drop for Chunk {
     /// Frees the chain behind this chunk in a loop: recursion would be as deep as the queue long.
     fn drop(&mut self) {
         let mut next = self.next.take();
@@ -98,139 +131,189 @@ impl<T> Drop for Chunk<T> {
 
 struct Shared<T> {
     word: CachePadded<AtomicUsize>,
-    /// A used chunk on its way back to the writer.
-    spare: Mutex<Option<Arc<Chunk<T>>>>,
+    /// Published values that the reader has not fetched.
+    values: Mutex<VecDeque<T>>,
+    /// Used chunks on their way back to the writer.
+    spares: Mutex<Vec<Arc<Chunk>>>,
 }
 
 /// A place in the chain.
-struct Cursor<T> {
-    chunk: Arc<Chunk<T>>,
+struct Cursor {
+    chunk: Arc<Chunk>,
     at: usize,
 }
 
-impl<T> Clone for Cursor<T> {
-    fn clone(&self) -> Self {
-        Self {
-            chunk: self.chunk.clone(),
-            at: self.at,
-        }
-    }
+/// Where an unfinished group began.
+struct Mark {
+    tail: Cursor,
+    values: usize,
 }
 
-/// The sending end. Dropping it drops an unfinished group of values and finishes the queue.
+/// The sending end. Dropping it drops an unfinished group of bytes and values and finishes the
+/// queue.
 pub(crate) struct Writer<T> {
     shared: Arc<Shared<T>>,
-    tail: Cursor<T>,
-    /// Where the unfinished group began; `None` while there is none.
-    mark: Option<Cursor<T>>,
-    /// How many values of finished groups were written, and how many of them are published.
+    tail: Cursor,
+    /// `None` while no group is unfinished.
+    mark: Option<Mark>,
+    /// How many bytes were written, how many of them in finished groups, how many published.
+    written: usize,
     complete: usize,
     published: usize,
-    /// Values of the unfinished group.
-    unfinished: usize,
+    /// Values that are not published.
+    values: Vec<T>,
+    /// The reader slept while this chunk was being filled.
+    slept: bool,
     finished: bool,
 }
 
 /// The receiving end.
 pub(crate) struct Reader<T> {
     shared: Arc<Shared<T>>,
-    head: Cursor<T>,
+    head: Cursor,
     read: usize,
     /// The last word seen, without its `ASLEEP`.
     seen: usize,
+    /// Values fetched from the writer.
+    values: VecDeque<T>,
+    /// Chunks that were read and may still be looked at (Y6), oldest first.
+    used: VecDeque<Arc<Chunk>>,
 }
 
 /// A new queue.
 pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
     let shared = Arc::new(Shared {
         word: CachePadded::new(AtomicUsize::new(0)),
-        spare: Mutex::new(None),
+        values: Mutex::new(VecDeque::new()),
+        spares: Mutex::new(Vec::new()),
     });
-    let head = Cursor {
-        chunk: Arc::new(Chunk::new(FIRST_CHUNK)),
-        at: 0,
-    };
+    let chunk = Arc::new(Chunk::new(FIRST_CHUNK));
     let writer = Writer {
         shared: shared.clone(),
-        tail: head.clone(),
+        tail: Cursor {
+            chunk: chunk.clone(),
+            at: 0,
+        },
         mark: None,
+        written: 0,
         complete: 0,
         published: 0,
-        unfinished: 0,
+        values: Vec::new(),
+        slept: false,
         finished: false,
     };
-    (
-        writer,
-        Reader {
-            shared,
-            head,
-            read: 0,
-            seen: 0,
-        },
-    )
+    let reader = Reader {
+        shared,
+        head: Cursor { chunk, at: 0 },
+        read: 0,
+        seen: 0,
+        values: VecDeque::new(),
+        used: VecDeque::new(),
+    };
+    (writer, reader)
 }
 
 impl<T> Writer<T> {
-    /// Writes a value; `complete` says whether it ends a group. Only whole groups are published.
-    pub(crate) fn push(&mut self, value: T, complete: bool) {
+    /// Adds `len` bytes, which the caller fills in; they never lie in two chunks. `complete` says
+    /// whether they end a group. Only whole groups are published.
+    #[inline(always)]
+    pub(crate) fn append(&mut self, len: usize, complete: bool) -> &mut [u8] {
         if !complete && self.mark.is_none() {
-            self.mark = Some(self.tail.clone());
+            self.begin_group();
         }
-        if self.tail.at == self.tail.chunk.slots.len() {
-            self.tail = Cursor {
-                chunk: self.next_chunk(),
-                at: 0,
-            };
+        if self.tail.chunk.bytes.len() - self.tail.at < len {
+            self.next_chunk(len);
         }
-        self.tail.chunk.put(self.tail.at, Some(value));
-        self.tail.at += 1;
-        self.unfinished += 1;
+        let at = self.tail.at;
+        self.tail.at += len;
+        self.written = self.written.wrapping_add(len);
         if complete {
-            self.complete += self.unfinished;
-            self.unfinished = 0;
-            self.mark = None;
+            self.complete = self.written;
+            if self.mark.is_some() {
+                self.mark = None;
+            }
         }
+        // SAFETY: Y3, Y5 — behind the old tail, so not published; the result borrows `self`.
+        unsafe { self.tail.chunk.bytes_mut(at, len) }
     }
 
-    /// The chunk behind the tail: one left over by a rollback, a recycled one, or a new one.
-    fn next_chunk(&self) -> Arc<Chunk<T>> {
-        if let Some(chunk) = self.tail.chunk.next() {
-            return chunk;
-        }
-        // A spare of this size means that the reader keeps up; none, that the queue should grow.
-        let len = self.tail.chunk.slots.len();
-        let spare = self
-            .shared
-            .spare
-            .lock()
-            .take()
-            .filter(|spare| spare.slots.len() >= len);
-        let chunk = spare.unwrap_or_else(|| Arc::new(Chunk::new((len * 2).min(LAST_CHUNK))));
+    /// Adds a value, and the byte `marker` that stands for it.
+    pub(crate) fn push(&mut self, marker: u8, value: T, complete: bool) {
+        self.append(1, complete)[0] = marker;
+        self.values.push(value);
+    }
+
+    fn begin_group(&mut self) {
+        self.mark = Some(Mark {
+            tail: Cursor {
+                chunk: self.tail.chunk.clone(),
+                at: self.tail.at,
+            },
+            values: self.values.len(),
+        });
+    }
+
+    /// Moves the tail to a chunk with room for `len` bytes: a recycled one or a new one.
+    #[cold]
+    fn next_chunk(&mut self, len: usize) {
+        let present = self.tail.chunk.bytes.len();
+        let wanted = if std::mem::take(&mut self.slept) {
+            present / 2
+        } else {
+            present * 2
+        };
+        let wanted = wanted.clamp(FIRST_CHUNK, LAST_CHUNK).max(len);
+        let chunk = self
+            .spare(wanted)
+            .unwrap_or_else(|| Arc::new(Chunk::new(wanted)));
+        // Relaxed: Y4, published with the bytes of the new chunk.
+        self.tail.chunk.end.store(self.tail.at, Ordering::Relaxed);
         self.tail.chunk.next.set(chunk.clone());
-        chunk
+        self.tail = Cursor { chunk, at: 0 };
     }
 
-    /// Drops the values of the unfinished group; true if there were any.
+    /// A used chunk of about this size; those of other sizes are freed.
+    fn spare(&self, wanted: usize) -> Option<Arc<Chunk>> {
+        let mut spares = self.shared.spares.lock();
+        while let Some(spare) = spares.pop() {
+            if (wanted..=2 * wanted).contains(&spare.bytes.len()) {
+                return Some(spare);
+            }
+        }
+        None
+    }
+
+    /// Drops the unfinished group; true if there was one.
     pub(crate) fn rollback(&mut self) -> bool {
         let Some(mark) = self.mark.take() else {
             return false;
         };
-        let mut cursor = mark.clone();
-        for _ in 0..self.unfinished {
-            if cursor.at == cursor.chunk.slots.len() {
-                let chunk = cursor.chunk.next().expect("Y4: written slots are linked");
-                cursor = Cursor { chunk, at: 0 };
-            }
-            cursor.chunk.put(cursor.at, None);
-            cursor.at += 1;
+        self.values.truncate(mark.values);
+        self.written = self.complete;
+        if Arc::ptr_eq(&mark.tail.chunk, &self.tail.chunk) {
+            self.tail = mark.tail;
+        } else {
+            // The chain is behind what is published: Y4 holds for the next group too, as it goes
+            // on in the last chunk, and nobody stops in those between.
+            self.tail.at = 0;
+            self.cut(&mark.tail);
         }
-        self.unfinished = 0;
-        self.tail = mark;
         true
+    }
+
+    /// Makes the chunk at `from` end there, and those behind it, up to the tail, be empty.
+    fn cut(&self, from: &Cursor) {
+        from.chunk.end.store(from.at, Ordering::Relaxed);
+        let mut chunk = from.chunk.next();
+        while let Some(between) = chunk.filter(|chunk| !Arc::ptr_eq(chunk, &self.tail.chunk)) {
+            between.end.store(0, Ordering::Relaxed);
+            chunk = between.next();
+        }
     }
 
     /// Publishes all finished groups. True if the reader sleeps: the caller must have it woken.
     #[must_use]
+    #[inline(always)]
     pub(crate) fn flush(&mut self) -> bool {
         if self.complete == self.published {
             return false;
@@ -249,12 +332,29 @@ impl<T> Writer<T> {
         self.publish(FINISHED)
     }
 
+    #[inline(always)]
     fn publish(&mut self, flag: usize) -> bool {
+        if !self.values.is_empty() {
+            self.publish_values();
+        }
         self.published = self.complete;
         let word = self.published.wrapping_mul(ONE) | flag;
         // Release for Y3: partner of the loads in `Reader::refresh` and `Reader::sleep`. Acquire,
         // so that whoever we wake has its past before ours.
-        self.shared.word.swap(word, Ordering::AcqRel) & ASLEEP != 0
+        let asleep = self.shared.word.swap(word, Ordering::AcqRel) & ASLEEP != 0;
+        self.slept |= asleep;
+        asleep
+    }
+
+    /// Hands over the values of finished groups (Y4).
+    fn publish_values(&mut self) {
+        let complete = self.mark.as_ref().map_or(self.values.len(), |m| m.values);
+        let mut published = self.shared.values.lock();
+        published.extend(self.values.drain(..complete));
+        drop(published);
+        if let Some(mark) = &mut self.mark {
+            mark.values = 0;
+        }
     }
 }
 
@@ -265,46 +365,113 @@ impl<T> Drop for Writer<T> {
 }
 
 impl<T> Reader<T> {
-    /// Takes the next value.
-    pub(crate) fn pop(&mut self) -> Pop<T> {
-        if !self.has_items() && !self.refresh() {
+    /// The bytes that can be read in one piece: at least one group's, as far as they lie in one
+    /// chunk.
+    #[inline(always)]
+    pub(crate) fn peek(&mut self) -> Pop<&[u8]> {
+        if !self.has_bytes() && !self.refresh() {
             return if self.seen & FINISHED != 0 {
                 Pop::Finished
             } else {
                 Pop::Empty
             };
         }
-        if self.head.at == self.head.chunk.slots.len() {
-            self.next_chunk();
-        }
-        let value = self.head.chunk.take(self.head.at);
-        self.head.at += 1;
-        self.read = self.read.wrapping_add(1);
-        Pop::Item(value.expect("Y3: a published slot is filled"))
+        let len = self.contiguous();
+        // SAFETY: Y3, Y6 — published, and held by our head.
+        Pop::Item(unsafe { self.head.chunk.bytes(self.head.at, len) })
     }
 
-    fn has_items(&self) -> bool {
+    /// Moves over `len` bytes, which [`Reader::peek`] has shown.
+    #[inline(always)]
+    pub(crate) fn consume(&mut self, len: usize) {
+        debug_assert!(
+            len <= self.unread_seen(),
+            "Y3: only published bytes are read"
+        );
+        self.head.at += len;
+        self.read = self.read.wrapping_add(len);
+    }
+
+    /// The next `len` bytes, which [`Reader::peek`] has shown, without a copy. They keep their
+    /// chunk alive.
+    pub(crate) fn share(&self, len: usize) -> Bytes {
+        debug_assert!(
+            len <= self.unread_seen(),
+            "Y3: only published bytes are read"
+        );
+        Bytes::from_owner(Run {
+            chunk: self.head.chunk.clone(),
+            at: self.head.at,
+            len,
+        })
+    }
+
+    /// Takes the value that the marker just consumed stands for.
+    #[inline]
+    pub(crate) fn take_value(&mut self) -> Option<T> {
+        if self.values.is_empty() {
+            std::mem::swap(&mut self.values, &mut *self.shared.values.lock());
+        }
+        self.values.pop_front()
+    }
+
+    #[inline]
+    fn unread_seen(&self) -> usize {
+        (self.seen / ONE).wrapping_sub(self.read) & (usize::MAX / ONE)
+    }
+
+    #[inline]
+    fn has_bytes(&self) -> bool {
         self.read.wrapping_mul(ONE) != self.seen & !FLAGS
     }
 
-    /// Looks at the word again; true if there is a value now.
+    /// Looks at the word again; true if there is something now.
+    #[inline]
     fn refresh(&mut self) -> bool {
         // Acquire for Y3: partner of the swap in `Writer::publish`.
         self.seen = self.shared.word.load(Ordering::Acquire) & !ASLEEP;
-        self.has_items()
+        self.has_bytes()
     }
 
+    /// How many bytes can be read at the head, which is moved to where there are some.
+    #[inline(always)]
+    fn contiguous(&mut self) -> usize {
+        loop {
+            // Relaxed: Y4. Where the end is not published yet, neither is anything behind it.
+            let end = self.head.chunk.end.load(Ordering::Relaxed);
+            let len = self.unread_seen().min(end - self.head.at);
+            if len > 0 {
+                return len;
+            }
+            self.next_chunk();
+        }
+    }
+
+    #[cold]
     fn next_chunk(&mut self) {
         let next = self
             .head
             .chunk
             .next()
-            .expect("Y4: published slots are linked");
-        let mut used = std::mem::replace(&mut self.head, Cursor { chunk: next, at: 0 }).chunk;
-        // The writer may still hold the chunk as the start of an unfinished group: let it go then.
-        if let Some(chunk) = Arc::get_mut(&mut used) {
+            .expect("Y4: published chunks are linked");
+        let used = std::mem::replace(&mut self.head, Cursor { chunk: next, at: 0 });
+        if self.used.len() == SPARES {
+            self.used.pop_front();
+        }
+        self.used.push_back(used.chunk);
+        self.recycle();
+    }
+
+    /// Gives chunks back that nobody looks at any more: the writer may still hold one as the start
+    /// of an unfinished group, or somebody a run of its bytes.
+    fn recycle(&mut self) {
+        while let Some(chunk) = self.used.front_mut().and_then(Arc::get_mut) {
             chunk.next.take();
-            *self.shared.spare.lock() = Some(used);
+            chunk.end = AtomicUsize::new(OPEN);
+            let mut spares = self.shared.spares.lock();
+            if let Some(chunk) = self.used.pop_front().filter(|_| spares.len() < SPARES) {
+                spares.push(chunk);
+            }
         }
     }
 
@@ -312,7 +479,7 @@ impl<T> Reader<T> {
     /// False if there is something, or the queue has ended.
     #[must_use]
     pub(crate) fn sleep(&mut self) -> bool {
-        debug_assert!(!self.has_items(), "Y2: who sleeps has read everything seen");
+        debug_assert!(!self.has_bytes(), "Y2: who sleeps has read everything seen");
         let idle = self.seen;
         if idle & FINISHED != 0 {
             return false;
@@ -332,19 +499,37 @@ impl<T> Reader<T> {
         }
     }
 
-    /// How many published values have not been read.
-    pub(crate) fn len(&self) -> usize {
-        let published = self.shared.word.load(Ordering::Relaxed) / ONE;
-        published.wrapping_sub(self.read) & (usize::MAX / ONE)
+    /// How many bytes were read so far.
+    pub(crate) fn position(&self) -> usize {
+        self.read & (usize::MAX / ONE)
+    }
+
+    /// Where [`Reader::position`] will be when all that is published now has been read.
+    pub(crate) fn published(&self) -> usize {
+        self.shared.word.load(Ordering::Relaxed) / ONE
+    }
+}
+
+/// Published bytes that somebody keeps.
+struct Run {
+    chunk: Arc<Chunk>,
+    at: usize,
+    len: usize,
+}
+
+impl AsRef<[u8]> for Run {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: Y3 — `Reader::share` was asked for published bytes; Y6 — `self` holds the chunk.
+        unsafe { self.chunk.bytes(self.at, self.len) }
     }
 }
 
 impl<T> std::fmt::Debug for Writer<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Writer")
+            .field("written", &self.written)
             .field("complete", &self.complete)
             .field("published", &self.published)
-            .field("unfinished", &self.unfinished)
             .finish_non_exhaustive()
     }
 }
@@ -353,6 +538,7 @@ impl<T> std::fmt::Debug for Reader<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader")
             .field("read", &self.read)
+            .field("seen", &self.seen)
             .finish_non_exhaustive()
     }
 }

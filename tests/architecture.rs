@@ -15,6 +15,8 @@ const BLIND: &[(&str, &[&str], &str)] = &[
     ),
     ("engine", &THREADS, "an engine is sans-IO"),
     ("raw", &THREADS, "an engine is sans-IO"),
+    ("socks", &THREADS, "an engine is sans-IO"),
+    ("datagram", &THREADS, "the wire is sans-IO"),
     ("zmtp", &THREADS, "an engine is sans-IO"),
     (
         "routing",
@@ -58,13 +60,17 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             "a chunk is shared by one writer and one reader: Y5",
         )],
     ),
-    ("unsafe fn", &[]),
+    (
+        "unsafe fn",
+        &[("ypipe.rs", "what a chunk asks of its two users")],
+    ),
     (
         "Instant::now()",
         &[
             ("io/poller.rs", "the one clock below the API"),
             ("ctx.rs", "term takes a time limit"),
             ("socket.rs", "the API takes time limits"),
+            ("shared.rs", "the API takes time limits"),
             ("socket/waiting.rs", "the API takes time limits"),
             ("sender.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
@@ -89,14 +95,21 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
                 "the core, which a poster may run while its thread sleeps",
             ),
             ("sync.rs", "loom's"),
-            ("ypipe.rs", "the used chunk on its way back, once per chunk"),
+            (
+                "ypipe.rs",
+                "the used chunk on its way back, and values in batches",
+            ),
             ("signaler.rs", "a condition variable needs one"),
             ("mailbox.rs", "the signal, which can change"),
-            ("pipe.rs", "the one message of a conflating pipe"),
+            (
+                "pipe.rs",
+                "the marks, and the one message of a conflating pipe",
+            ),
             ("monitor.rs", "the monitor, which can change"),
             ("inproc.rs", "the names of a context"),
             ("census.rs", "the sockets of a context"),
             ("ctx.rs", "the context's options and threads"),
+            ("shared.rs", "a socket that several threads use"),
             (
                 "sender.rs",
                 "a sender's end of its pipe, which may be shared",

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "options/automatic.rs"]
+mod automatic;
 #[path = "options/connecting.rs"]
 mod connecting;
 #[path = "options/filters.rs"]
@@ -17,6 +19,8 @@ mod patterns;
 mod peers;
 #[path = "options/queues.rs"]
 mod queues;
+#[path = "options/socks.rs"]
+mod socks;
 #[path = "options/values.rs"]
 mod values;
 

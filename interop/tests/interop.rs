@@ -22,6 +22,8 @@ mod python;
 mod raw;
 #[path = "interop/routing.rs"]
 mod routing;
+#[path = "interop/security.rs"]
+mod security;
 #[path = "interop/subscriptions.rs"]
 mod subscriptions;
 

@@ -183,7 +183,7 @@ fn schemes() {
     for text in ["", "tcp", "tcp:", "tcp:/x", "://x:1", "127.0.0.1:1"] {
         assert!(is_invalid(Endpoint::for_bind(text)), "{text}");
     }
-    for text in ["TCP://x:1", "udp://x:1", "ws://x:1", " tcp://x:1"] {
+    for text in ["TCP://x:1", "UDP://x:1", "ws://x:1", " tcp://x:1"] {
         assert!(
             matches!(
                 Endpoint::for_bind(text),
@@ -208,6 +208,43 @@ fn canonical_text() {
         assert_eq!(bind(text).to_string(), expected);
     }
     assert_eq!(connect("tcp://*:0;::1:1").to_string(), "tcp://*:*;[::1]:1");
+    let groups = ["udp://eth0;239.0.0.1:5555", "udp://[ff02::1]:5555"];
+    for text in groups {
+        assert_eq!(bind(text), connect(text));
+        assert_eq!(bind(text).to_string(), text);
+    }
+}
+
+#[test]
+fn udp_endpoints() {
+    let udp = |interface, host, port| {
+        Endpoint::Udp(UdpAddress {
+            interface,
+            target: at(host, port),
+        })
+    };
+    let group = Host::V4([239, 0, 0, 1].into());
+    let cases = [
+        ("udp://*:*", udp(None, Host::Any, 0)),
+        ("udp://239.0.0.1:1", udp(None, group.clone(), 1)),
+        (
+            "udp://*;239.0.0.1:1",
+            udp(Some(Host::Any), group.clone(), 1),
+        ),
+        ("udp://eth0;239.0.0.1:0", udp(Some(name("eth0")), group, 0)),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(bind(text), expected, "{text}");
+    }
+    for text in [
+        "udp://*:1",
+        "udp://h:0",
+        "udp://h",
+        "udp://;h:1",
+        "udp://a b;h:1",
+    ] {
+        assert!(is_invalid(Endpoint::for_connect(text)), "{text}");
+    }
 }
 
 #[track_caller]

@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use mio::{Interest, Registry, Token};
 
-use crate::engine::{Engine, Event, Failure};
+use crate::engine::{Engine, Event, Failure, Run};
 use crate::io::poller::Readiness;
 use crate::io::transport::Stream;
 use crate::monitor::Reason;
 use crate::msg::{Metadata, Msg};
+use crate::zap::Verdict;
 
 /// How much is read at once.
 const READ_SIZE: usize = 256 * 1024;
@@ -114,7 +115,7 @@ impl Connection {
 
     // ── reading ──────────────────────────────────────────────────────────────────────────────
 
-    /// Begins a round of [`Connection::next_event`]s.
+    /// Begins a round of reading and decoding.
     pub(crate) fn resume(&mut self, input: &mut Input, now: Instant) {
         input.clear();
         if std::mem::take(&mut self.paused) {
@@ -122,30 +123,11 @@ impl Connection {
         }
     }
 
-    /// The next event, reading as long as there is something and `reads` allows.
-    ///
-    /// # Errors
-    /// The connection has ended.
-    pub(crate) fn next_event(
-        &mut self,
-        input: &mut Input,
-        reads: &mut u32,
-        now: Instant,
-    ) -> Result<Option<Event>, Reason> {
-        loop {
-            let event = self.decode(input, now);
-            if event.is_some() || !self.readable || *reads == 0 {
-                return Ok(event);
-            }
-            *reads -= 1;
-            self.read(input, now)?;
-        }
-    }
-
-    fn decode(&mut self, input: &mut Input, now: Instant) -> Option<Event> {
+    /// The next event in what was read, with at most `room` messages; `None` if more must be read.
+    pub(crate) fn decode(&mut self, input: &mut Input, room: u64, now: Instant) -> Option<Event> {
         if !self.stash.is_empty() {
             let mut rest = &self.stash[self.unstashed..];
-            let event = self.engine.handle_input(&mut rest, now);
+            let event = self.engine.handle_input(&mut rest, room, now);
             self.unstashed = self.stash.len() - rest.len();
             if event.is_some() {
                 return event;
@@ -153,12 +135,25 @@ impl Connection {
             (self.stash, self.unstashed) = (Vec::new(), 0);
         }
         let mut rest = &input.buffer[input.start..input.end];
-        let event = self.engine.handle_input(&mut rest, now);
+        let event = self.engine.handle_input(&mut rest, room, now);
         input.start = input.end - rest.len();
         event
     }
 
-    fn read(&mut self, input: &mut Input, now: Instant) -> Result<(), Reason> {
+    /// The `len` bytes that were decoded last, for the event that tells of them.
+    pub(crate) fn decoded<'a>(&'a self, input: &'a Input, len: usize) -> &'a [u8] {
+        if self.stash.is_empty() {
+            &input.buffer[input.start - len..input.start]
+        } else {
+            &self.stash[self.unstashed - len..self.unstashed]
+        }
+    }
+
+    /// Reads once. To be called when everything was decoded.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub(crate) fn read(&mut self, input: &mut Input, now: Instant) -> Result<(), Reason> {
         input.clear();
         let body = self.engine.body_space();
         let direct = body.is_some();
@@ -185,6 +180,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Tells the engine what was decided about the peer; returns what comes of it.
+    pub(crate) fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event> {
+        self.engine.handle_verdict(verdict, now)
+    }
+
     /// Ends a round because messages have nowhere to go; what was read is kept.
     pub(crate) fn pause(&mut self, input: &mut Input, now: Instant) {
         self.stash
@@ -207,6 +207,14 @@ impl Connection {
 
     pub(crate) fn push(&mut self, msg: Msg) {
         self.engine.push(msg);
+    }
+
+    pub(crate) fn wants_runs(&self) -> bool {
+        self.engine.wants_runs()
+    }
+
+    pub(crate) fn push_run(&mut self, run: Run<'_>) {
+        self.engine.push_run(run);
     }
 
     /// Writes what is pending, once. True if all of it is written.
@@ -297,6 +305,9 @@ impl From<Failure> for Reason {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Protocol(error) => Self::Protocol(error),
+            Failure::Denied(status) => Self::Denied(status),
+            Failure::Zap(error) => Self::Zap(error),
+            Failure::Proxy(reply) => Self::Proxy(reply),
             Failure::HandshakeTimeout => Self::HandshakeTimeout,
             Failure::HeartbeatTimeout => Self::HeartbeatTimeout,
         }

@@ -10,9 +10,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::command::{ChildId, Guest, IoCmd, IoHandle, Turn, TurnSignal};
+use crate::io::datagrams::Datagrams;
 use crate::io::listener::Listener;
 use crate::io::poller::{self, Readiness};
 use crate::io::session_base::{IoContext, SessionBase};
+use crate::pipe::PipeEvent;
 use crate::slab::{Key, Slab};
 
 /// What lives on an I/O thread.
@@ -21,6 +23,63 @@ enum Resident {
     Listener(Listener),
     Session(Box<SessionBase>),
     Guest(Box<dyn Guest>),
+    Datagrams(Box<Datagrams>),
+}
+
+impl Resident {
+    /// Goes on where it stopped, or sees what a deadline means.
+    fn turn(&mut self, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(listener) => listener.turn(cx),
+            Self::Session(session) => session.turn(cx),
+            Self::Datagrams(datagrams) => datagrams.turn(cx),
+            Self::Guest(guest) => guest.turn(cx.now),
+        }
+    }
+
+    fn on_readiness(&mut self, readiness: Readiness, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(listener) => listener.turn(cx),
+            Self::Session(session) => session.on_readiness(readiness, cx),
+            Self::Datagrams(datagrams) => datagrams.on_readiness(readiness, cx),
+            Self::Guest(guest) => guest.turn(cx.now),
+        }
+    }
+
+    fn on_pipe(&mut self, event: PipeEvent, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(_) | Self::Guest(_) => Turn::Idle,
+            Self::Session(session) => session.on_pipe(event, cx),
+            Self::Datagrams(datagrams) => datagrams.on_pipe(event, cx),
+        }
+    }
+
+    fn on_close(&mut self, linger: Option<Duration>, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(listener) => listener.on_close(cx),
+            Self::Session(session) => session.on_close(linger, cx),
+            Self::Datagrams(datagrams) => datagrams.on_close(linger, cx),
+            Self::Guest(guest) => guest.turn(cx.now),
+        }
+    }
+
+    fn on_deadline(&mut self, cx: &mut IoContext) -> Turn {
+        match self {
+            Self::Listener(listener) => listener.turn(cx),
+            Self::Session(session) => session.on_deadline(cx),
+            Self::Datagrams(datagrams) => datagrams.turn(cx),
+            Self::Guest(guest) => guest.turn(cx.now),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Listener(listener) => listener.deadline(),
+            Self::Session(session) => session.deadline(),
+            Self::Datagrams(datagrams) => datagrams.deadline(),
+            Self::Guest(guest) => guest.deadline(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -28,6 +87,8 @@ struct Tenant {
     resident: Resident,
     /// The deadline under which it is filed.
     filed: Option<Instant>,
+    /// It is among those who go on in the next round.
+    goes_on: bool,
 }
 
 /// The state of one I/O thread.
@@ -93,11 +154,10 @@ impl IoCore {
             }
         }
         for key in std::mem::take(&mut self.again) {
-            self.with_tenant(key, |resident, cx| match resident {
-                Resident::Listener(listener) => listener.turn(cx),
-                Resident::Session(session) => session.turn(cx),
-                Resident::Guest(guest) => guest.turn(cx.now),
-            });
+            if let Some(tenant) = self.tenants.get_mut(key) {
+                tenant.goes_on = false;
+            }
+            self.with_tenant(key, Resident::turn);
         }
         self.on_deadlines();
     }
@@ -132,25 +192,20 @@ impl IoCore {
     }
 
     fn on_readiness(&mut self, key: Key, readiness: Readiness) {
-        self.with_tenant(key, |resident, cx| match resident {
-            Resident::Listener(listener) => listener.turn(cx),
-            Resident::Session(session) => session.on_readiness(readiness, cx),
-            Resident::Guest(guest) => guest.turn(cx.now),
-        });
+        self.with_tenant(key, |resident, cx| resident.on_readiness(readiness, cx));
     }
 
     fn on_command(&mut self, command: IoCmd) {
         match command {
-            IoCmd::Pipe(key, event) => self.with_session(key, |s, cx| s.on_pipe(event, cx)),
+            IoCmd::Pipe(key, event) => {
+                self.with_tenant(key, |resident, cx| resident.on_pipe(event, cx));
+            }
+            IoCmd::Zap(key, event) => self.with_session(key, |s, cx| s.on_zap(event, cx)),
             IoCmd::Resolved(key, found) => {
                 self.with_session(key, |session, cx| session.on_resolved(*found, cx));
             }
             IoCmd::Close(key, linger) => {
-                self.with_tenant(key, |resident, cx| match resident {
-                    Resident::Listener(listener) => listener.on_close(cx),
-                    Resident::Session(session) => session.on_close(linger, cx),
-                    Resident::Guest(guest) => guest.turn(cx.now),
-                });
+                self.with_tenant(key, |resident, cx| resident.on_close(linger, cx));
             }
             IoCmd::Launch(spec) => {
                 let mut start = None;
@@ -169,10 +224,13 @@ impl IoCore {
                 let threads = self.threads.clone();
                 let key = self
                     .settle_in(|me, cx| Resident::Listener(Listener::new(*spec, me, threads, cx)));
-                self.with_tenant(key, |resident, cx| match resident {
-                    Resident::Listener(listener) => listener.turn(cx),
-                    Resident::Session(_) | Resident::Guest(_) => Turn::Idle,
+                self.with_tenant(key, Resident::turn);
+            }
+            IoCmd::Datagrams(spec) => {
+                let key = self.settle_in(|me, cx| {
+                    Resident::Datagrams(Box::new(Datagrams::new(*spec, me, cx)))
                 });
+                self.with_tenant(key, Resident::turn);
             }
             IoCmd::Host(guest) => {
                 let key = self.settle_in(|me, cx| {
@@ -204,11 +262,7 @@ impl IoCore {
             if let Some(tenant) = self.tenants.get_mut(key) {
                 tenant.filed = None;
             }
-            self.with_tenant(key, |resident, cx| match resident {
-                Resident::Listener(listener) => listener.turn(cx),
-                Resident::Session(session) => session.on_deadline(cx),
-                Resident::Guest(guest) => guest.turn(cx.now),
-            });
+            self.with_tenant(key, Resident::on_deadline);
         }
     }
 
@@ -220,6 +274,7 @@ impl IoCore {
         self.tenants.insert_with(|key| Tenant {
             resident: make(ChildId { thread, key }, cx),
             filed: None,
+            goes_on: false,
         })
     }
 
@@ -230,14 +285,14 @@ impl IoCore {
     ) {
         self.with_tenant(key, |resident, cx| match resident {
             Resident::Session(session) => act(session, cx),
-            Resident::Listener(_) | Resident::Guest(_) => Turn::Idle,
+            Resident::Listener(_) | Resident::Datagrams(_) | Resident::Guest(_) => Turn::Idle,
         });
     }
 
     fn with_guest(&mut self, key: Key) {
         self.with_tenant(key, |resident, cx| match resident {
             Resident::Guest(guest) => guest.turn(cx.now),
-            Resident::Listener(_) | Resident::Session(_) => Turn::Idle,
+            Resident::Listener(_) | Resident::Session(_) | Resident::Datagrams(_) => Turn::Idle,
         });
     }
 
@@ -247,11 +302,9 @@ impl IoCore {
             return;
         };
         let turn = act(&mut tenant.resident, &mut self.cx);
-        let wanted = match (&tenant.resident, turn) {
-            (_, Turn::Gone) => None,
-            (Resident::Listener(listener), _) => listener.deadline(),
-            (Resident::Session(session), _) => session.deadline(),
-            (Resident::Guest(guest), _) => guest.deadline(),
+        let wanted = match turn {
+            Turn::Gone => None,
+            Turn::Idle | Turn::Again => tenant.resident.deadline(),
         };
         if wanted != tenant.filed {
             if let Some(old) = std::mem::replace(&mut tenant.filed, wanted) {
@@ -262,7 +315,12 @@ impl IoCore {
         }
         match turn {
             Turn::Idle => {}
-            Turn::Again => self.again.push(key),
+            // Once in a round, however often it was run in the last.
+            Turn::Again if tenant.goes_on => {}
+            Turn::Again => {
+                tenant.goes_on = true;
+                self.again.push(key);
+            }
             Turn::Gone => {
                 self.threads[self.cx.thread]
                     .load

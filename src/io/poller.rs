@@ -29,7 +29,12 @@ pub(crate) struct Readiness {
 pub(crate) struct Poller {
     poll: Poll,
     events: Events,
+    /// The last wait failed, and that was said.
+    failing: bool,
 }
+
+/// How long to rest when the system cannot wait.
+const REST: Duration = Duration::from_millis(10);
 
 /// Wakes a thread that waits in its [`Poller`].
 #[derive(Debug)]
@@ -60,6 +65,7 @@ impl Poller {
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS),
+            failing: false,
         })
     }
 
@@ -77,12 +83,25 @@ impl Poller {
 
     /// Waits for events, the signal, or the timeout (`None`: no timeout).
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) {
-        if let Err(error) = self.poll.poll(&mut self.events, timeout) {
-            self.events.clear();
-            if error.kind() != io::ErrorKind::Interrupted {
-                log::error!(target: "ferrozmq", "an I/O thread cannot wait: {error}");
-            }
+        let waited = self.poll.poll(&mut self.events, timeout);
+        self.settle(waited, timeout);
+    }
+
+    /// A poller that fails once will mostly fail again: its thread then looks now and then whether
+    /// there is something to do, and says so once.
+    fn settle(&mut self, waited: io::Result<()>, timeout: Option<Duration>) {
+        let Err(error) = waited else {
+            self.failing = false;
+            return;
+        };
+        self.events.clear();
+        if error.kind() == io::ErrorKind::Interrupted {
+            return;
         }
+        if !std::mem::replace(&mut self.failing, true) {
+            log::error!(target: "ferrozmq", "an I/O thread cannot wait: {error}");
+        }
+        std::thread::park_timeout(timeout.map_or(REST, |timeout| timeout.min(REST)));
     }
 
     /// What the last wait brought.
@@ -99,5 +118,24 @@ impl Poller {
                 };
                 (Key::from_bits(event.token().0), readiness)
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poller_that_cannot_wait_says_so_once() {
+        let mut poller = Poller::new().unwrap();
+        let broken = || Err(io::Error::from_raw_os_error(nix::libc::EBADF));
+        for _ in 0..3 {
+            poller.settle(broken(), None);
+            assert!(poller.failing);
+        }
+        poller.settle(Err(io::ErrorKind::Interrupted.into()), None);
+        assert!(poller.failing, "an interruption tells nothing");
+        poller.settle(Ok(()), None);
+        assert!(!poller.failing);
     }
 }

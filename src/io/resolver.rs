@@ -2,7 +2,7 @@
 //! their own, because `getaddrinfo` blocks for as long as DNS likes.
 //!
 //! Owns up to four detached threads, which start when needed and end when idle. An I/O thread
-//! must never look a name up itself: it may call all of this file but [`local_addresses`].
+//! must never look a name up itself: it may call all of this file but [`addresses`].
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
@@ -197,7 +197,7 @@ pub(crate) fn resolve_source(source: &HostPort, destination: SocketAddr) -> io::
 /// The addresses to bind to, the best first; none, if no host or interface is called so.
 ///
 /// Blocks, if the name is in DNS only.
-pub(crate) fn local_addresses(target: &HostPort, ipv6: bool) -> Vec<SocketAddr> {
+pub(crate) fn addresses(target: &HostPort, ipv6: bool) -> Vec<SocketAddr> {
     match &target.host {
         Host::Any => wildcards(target.port, ipv6),
         Host::V4(_) | Host::V6(..) => {

@@ -14,26 +14,34 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry};
 
-use crate::command::{ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd, Turn};
+use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd, Turn};
 use crate::endpoint::{Endpoint, TcpAddress};
-use crate::engine::{Engine, Event};
+use crate::engine::{Engine, Event, Run};
+use crate::error::ProtocolError;
 use crate::io::connecter::Backoff;
 use crate::io::connection::{Connection, Input};
 use crate::io::poller::{self, Readiness};
 use crate::io::resolver::{self, Resolver};
 use crate::io::transport::{self, Stream, Target};
+use crate::io::zap::Inquiry;
 use crate::mailbox::Mailbox;
 use crate::monitor::{self, EventKind, Reason};
 use crate::msg::{Metadata, Msg};
-use crate::options::Options;
+use crate::options::{self, Options};
 use crate::pipe::{self, PipeEnd, PipeEvent};
 use crate::raw::RawEngine;
+use crate::record::{self, COPY_MAX};
+use crate::socks::{Login, Socks};
 use crate::ypipe::Pop;
+use crate::zap::{AuthRequest, Verdict};
 use crate::zmtp::{EngineSpec, StreamEngine};
 
 /// How often a session reads or writes before others get their turn.
 const READS_PER_TURN: u32 = 8;
 const WRITES_PER_TURN: u32 = 8;
+
+/// How many bytes of frames are taken from the pipe at once.
+const RUN_MAX: usize = 64 * 1024;
 
 /// How long a finished connection waits for the peer to have read everything and close too. A
 /// close with unread input would reset the connection, and what is on the way would be lost.
@@ -90,6 +98,8 @@ pub(crate) struct SessionBase {
     role: Role,
     link: Link,
     pipe: Option<PipeEnd>,
+    /// A ZAP handler that was asked about the peer.
+    inquiry: Option<Inquiry>,
     /// Who the reader of the pipe was told that the peer is.
     introduced: Option<Arc<Metadata>>,
     /// The last frame taken from the pipe has others behind it.
@@ -141,6 +151,7 @@ impl SessionBase {
             role,
             link: Link::Gone,
             pipe,
+            inquiry: None,
             introduced: None,
             mid_message: false,
             closing: None,
@@ -292,43 +303,79 @@ impl SessionBase {
             return Ok(Turn::Idle);
         };
         connection.resume(&mut cx.input, cx.now);
+        self.hear_verdict(cx)?;
         let mut reads = READS_PER_TURN;
         loop {
-            let room = self
-                .pipe
-                .as_mut()
-                .is_none_or(|pipe| pipe.is_peer_gone() || pipe.can_write());
+            let room = match &mut self.pipe {
+                Some(pipe) if !pipe.is_peer_gone() => pipe.room(),
+                Some(_) | None => u64::MAX,
+            };
+            let asking = self.inquiry.is_some();
             let Link::Up(connection) = &mut self.link else {
                 break;
             };
             // A handshake needs no room, and sending must not wait for who does not receive.
-            if !room && connection.peer.is_some() {
+            if asking || (room == 0 && connection.peer.is_some()) {
                 connection.pause(&mut cx.input, cx.now);
                 break;
             }
-            match connection.next_event(&mut cx.input, &mut reads, cx.now) {
-                Ok(Some(Event::Message(msg))) => self.deliver(msg),
-                Ok(Some(Event::Ready(peer))) => self.on_ready(peer, cx),
-                Ok(Some(Event::Failed(failure))) => return self.after_flush(Err(failure.into())),
-                Ok(None) => break,
-                Err(reason) => return self.after_flush(Err(reason)),
+            match connection.decode(&mut cx.input, room, cx.now) {
+                Some(Event::Message(msg)) => self.deliver(msg),
+                Some(Event::Run(run)) => self.deliver_run(run, &cx.input),
+                Some(Event::Ready(peer)) => self.on_ready(peer, cx),
+                Some(Event::Authenticate(request)) => {
+                    if let Err(reason) = self.inquire(&request, cx) {
+                        self.flush_pipe();
+                        return Err(reason);
+                    }
+                }
+                Some(Event::Failed(failure)) => {
+                    self.flush_pipe();
+                    return Err(failure.into());
+                }
+                None => {
+                    // The socket need not wait until all is read that there is to read.
+                    self.flush_pipe();
+                    if !self.reads_on(&mut reads, cx)? {
+                        break;
+                    }
+                }
             }
         }
+        self.flush_pipe();
         let more = matches!(&self.link, Link::Up(c) if reads == 0 && c.is_readable());
-        self.after_flush(Ok(if more { Turn::Again } else { Turn::Idle }))
+        Ok(if more { Turn::Again } else { Turn::Idle })
     }
 
-    fn after_flush(&mut self, result: Result<Turn, Reason>) -> Result<Turn, Reason> {
+    /// Reads if there may be something and `reads` allows it; whether it did.
+    fn reads_on(&mut self, reads: &mut u32, cx: &mut IoContext) -> Result<bool, Reason> {
+        let Link::Up(connection) = &mut self.link else {
+            return Ok(false);
+        };
+        if !connection.is_readable() || *reads == 0 {
+            return Ok(false);
+        }
+        *reads -= 1;
+        connection.read(&mut cx.input, cx.now)?;
+        Ok(true)
+    }
+
+    fn flush_pipe(&mut self) {
         if let Some(pipe) = &mut self.pipe {
             pipe.flush();
         }
-        result
     }
 
     fn deliver(&mut self, msg: Msg) {
         if let Some(pipe) = &mut self.pipe {
             // The room was looked at before. A socket that is closed hears nothing any more.
             let _ = pipe.write(msg);
+        }
+    }
+
+    fn deliver_run(&mut self, run: record::Run, input: &Input) {
+        if let (Some(pipe), Link::Up(connection)) = (&mut self.pipe, &self.link) {
+            pipe.write_run(connection.decoded(input, run.len), run.messages);
         }
     }
 
@@ -370,7 +417,8 @@ impl SessionBase {
         };
         match endpoint {
             Endpoint::Tcp(address) => {
-                let target = address.target.clone();
+                let proxy = self.parent.options.tcp.socks.proxy.as_ref();
+                let target = proxy.map_or(&address.target, |(proxy, _)| proxy).clone();
                 let ipv6 = self.parent.options.tcp.ipv6;
                 match resolver::immediate(&target, ipv6) {
                     Some(found) => self.on_addresses(found, cx),
@@ -386,7 +434,7 @@ impl SessionBase {
                 }
             }
             Endpoint::Ipc(address) => self.connect(Target::Ipc(address.clone()), cx),
-            Endpoint::Inproc(_) => {}
+            Endpoint::Inproc(_) | Endpoint::Udp(_) => {}
         }
     }
 
@@ -530,8 +578,60 @@ impl SessionBase {
                 return self.retry(Reason::of(&error), cx);
             }
         }
-        let engine = engine(&self.parent.options, stream.peer_address(), cx.now);
+        let options = &self.parent.options;
+        let mut engine = engine(options, stream.peer_address(), cx.now);
+        if let Role::Dialer {
+            endpoint: Endpoint::Tcp(address),
+            ..
+        } = &self.role
+        {
+            engine = through_proxy(&options.tcp.socks, address, engine);
+        }
         self.link = Link::Up(Box::new(Connection::new(stream, engine, local, remote)));
+    }
+
+    // ── letting the peer in ──────────────────────────────────────────────────────────────────
+
+    /// Asks whether the peer may come in. Nothing is read from it until that is known.
+    fn inquire(&mut self, request: &AuthRequest, cx: &mut IoContext) -> Result<(), Reason> {
+        match self.parent.doorkeeper.ask(request) {
+            Answer::Verdict(verdict) => self.on_verdict(verdict, cx),
+            Answer::Handler(pipe) => {
+                let me = (cx.mailbox.clone(), self.me.key);
+                self.inquiry = Some(Inquiry::begin(*pipe, request, me));
+                // Only a reader that has found nothing is told of something.
+                self.hear_verdict(cx)
+            }
+        }
+    }
+
+    pub(crate) fn on_zap(&mut self, event: PipeEvent, cx: &mut IoContext) -> Turn {
+        if let Some(inquiry) = &mut self.inquiry {
+            inquiry.on_event(event);
+        }
+        self.turn(cx)
+    }
+
+    /// Takes up what a handler has answered, if it has.
+    fn hear_verdict(&mut self, cx: &mut IoContext) -> Result<(), Reason> {
+        let verdict = self.inquiry.as_mut().and_then(Inquiry::poll_verdict);
+        let Some(verdict) = verdict else {
+            return Ok(());
+        };
+        self.inquiry = None;
+        self.on_verdict(verdict, cx)
+    }
+
+    fn on_verdict(&mut self, verdict: Verdict, cx: &mut IoContext) -> Result<(), Reason> {
+        let Link::Up(connection) = &mut self.link else {
+            return Ok(());
+        };
+        match connection.handle_verdict(verdict, cx.now) {
+            Some(Event::Ready(peer)) => self.on_ready(peer, cx),
+            Some(Event::Failed(failure)) => return Err(failure.into()),
+            Some(Event::Authenticate(_) | Event::Message(_) | Event::Run(_)) | None => {}
+        }
+        Ok(())
     }
 
     fn register(&self, stream: &mut Stream, cx: &IoContext) -> io::Result<()> {
@@ -552,8 +652,12 @@ impl SessionBase {
             self.introduce(peer.clone());
             self.report(true);
         }
+        self.notify(self.parent.options.coming());
         if let Link::Up(connection) = &mut self.link {
             connection.peer = Some(peer.clone());
+            if let Some(hello) = self.parent.options.hello() {
+                connection.push(hello);
+            }
             // After the pipe: whoever hears this may count on the socket's knowing its peer.
             let kind = EventKind::HandshakeSucceeded;
             let event = monitor::Event::new(kind, &connection.local, &connection.remote);
@@ -569,6 +673,14 @@ impl SessionBase {
             pipe.write_uncounted(Msg::peer(peer.clone()));
             pipe.flush();
             self.introduced = Some(peer);
+        }
+    }
+
+    /// Has the application read what tells of its peer, whether there is room or not.
+    fn notify(&mut self, notices: impl Iterator<Item = Msg>) {
+        if let Some(pipe) = &mut self.pipe {
+            notices.for_each(|notice| pipe.write_beyond(notice));
+            pipe.flush();
         }
     }
 
@@ -597,6 +709,7 @@ impl SessionBase {
         let Link::Up(connection) = std::mem::replace(&mut self.link, Link::Gone) else {
             return;
         };
+        self.inquiry = None;
         let ready = connection.peer.is_some();
         let (local, remote, fd) = (&connection.local, &connection.remote, connection.fd());
         if !ready {
@@ -612,7 +725,12 @@ impl SessionBase {
             reason: reason.clone(),
         };
         self.emit(kind, local, remote, connection.peer.clone());
-        drop(connection);
+        let incompatible = Reason::Protocol(ProtocolError::IncompatibleSocketType);
+        if matches!(reason, Reason::Denied(_)) || reason == incompatible {
+            self.link = last_word(*connection, cx.now);
+        } else {
+            drop(connection);
+        }
         let stop = &self.parent.options.reconnect;
         let broken = matches!(reason, Reason::Protocol(_)) && stop.stop_on_protocol_error;
         match self.role {
@@ -637,11 +755,12 @@ impl SessionBase {
                 Pop::Empty | Pop::Finished => self.mid_message = false,
             }
         }
-        let options = &self.parent.options;
-        if options.raw && options.stream_notify && was_ready {
-            let _ = pipe.write(Msg::new());
-            pipe.flush();
+        if was_ready {
+            let accepted = matches!(self.role, Role::Acceptor);
+            self.notify(self.parent.options.going(accepted));
         }
+        let options = &self.parent.options;
+        let Some(pipe) = &mut self.pipe else { return };
         if options.socket_type.subscribes() && matches!(self.role, Role::Dialer { .. }) {
             while matches!(pipe.read(), Pop::Item(_)) {}
             pipe.hiccup();
@@ -754,9 +873,27 @@ pub(crate) enum Start {
     },
 }
 
+/// Lets a peer that was refused read why, unless it does not take even that.
+fn last_word(mut connection: Connection, now: Instant) -> Link {
+    if !connection.transmit() {
+        return Link::Gone;
+    }
+    let stream = connection.into_stream();
+    match stream.shutdown_write() {
+        Ok(()) => Link::Farewell {
+            stream,
+            deadline: now + FAREWELL,
+        },
+        Err(_) => Link::Gone,
+    }
+}
+
 /// Takes messages from the pipe until it is empty (true) or the batch is full.
 fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
     while connection.wants_messages() {
+        if connection.wants_runs() && fill_run(connection, pipe, mid_message) {
+            continue;
+        }
         match pipe.read() {
             Pop::Item(frame) => {
                 *mid_message = frame.more();
@@ -768,6 +905,21 @@ fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool)
     false
 }
 
+/// Takes frames from the pipe as they are, if there are any such at its front.
+fn fill_run(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
+    let Some((run, bytes)) = pipe.peek_run(RUN_MAX) else {
+        return false;
+    };
+    if run.len <= COPY_MAX {
+        connection.push_run(Run::Copy(bytes));
+    } else {
+        connection.push_run(Run::Keep(pipe.share_run(run)));
+    }
+    pipe.consume_run(run);
+    *mid_message = run.more;
+    true
+}
+
 fn engine(options: &Options, peer_address: Option<String>, now: Instant) -> Box<dyn Engine> {
     if options.raw {
         return Box::new(RawEngine::new(options, peer_address));
@@ -777,6 +929,22 @@ fn engine(options: &Options, peer_address: Option<String>, now: Instant) -> Box<
         peer_address,
         now,
     }))
+}
+
+/// The engine behind the proxy, if there is one.
+fn through_proxy(
+    options: &options::Socks,
+    address: &TcpAddress,
+    engine: Box<dyn Engine>,
+) -> Box<dyn Engine> {
+    if options.proxy.is_none() {
+        return engine;
+    }
+    let login = (!options.username.is_empty()).then(|| Login {
+        username: options.username.clone(),
+        password: options.password.clone(),
+    });
+    Box::new(Socks::new(address.target.clone(), login, engine))
 }
 
 fn source_of(tcp: &TcpAddress, address: SocketAddr) -> io::Result<Option<SocketAddr>> {

@@ -7,6 +7,7 @@
 
 mod ipc;
 mod tcp;
+pub(crate) mod udp;
 
 #[cfg(target_os = "linux")]
 #[path = "transport/linux.rs"]
@@ -99,9 +100,7 @@ pub(crate) enum Target {
 /// Blocks while a host name is looked up.
 pub(crate) fn listen(endpoint: &Endpoint, options: &Options) -> Result<Bound> {
     let (socket, file) = match (&options.use_fd, endpoint) {
-        (_, Endpoint::Inproc(_)) => {
-            return Err(Error::InvalidArgument("inproc has no system sockets"));
-        }
+        (_, Endpoint::Inproc(_) | Endpoint::Udp(_)) => return Err(Error::IncompatibleTransport),
         (Some(fd), Endpoint::Tcp(_) | Endpoint::Ipc(_)) => (adopt(fd.as_fd(), endpoint)?, None),
         (None, Endpoint::Tcp(address)) => (tcp::bind(&address.target, options)?, None),
         (None, Endpoint::Ipc(address)) => ipc::bind(address, options)?,
@@ -118,7 +117,7 @@ fn adopt(fd: BorrowedFd<'_>, endpoint: &Endpoint) -> Result<Socket> {
     let socket = Socket::from(fd.try_clone_to_owned()?);
     let is_unix = socket.local_addr()?.is_unix();
     let fits = match endpoint {
-        Endpoint::Inproc(_) => false,
+        Endpoint::Inproc(_) | Endpoint::Udp(_) => false,
         Endpoint::Ipc(_) => is_unix,
         Endpoint::Tcp(_) => !is_unix,
     };

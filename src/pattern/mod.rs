@@ -15,6 +15,11 @@ mod rep;
 mod publish;
 mod subscribe;
 mod stream;
+mod single;
+mod server;
+mod radio;
+mod dish;
+mod dgram;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -23,6 +28,7 @@ use bytes::Bytes;
 use crate::error::Error;
 use crate::msg::Msg;
 use crate::options::SocketType;
+use crate::pattern::single::Single;
 use crate::pipe::{PipeEnd, Pipes};
 use crate::routing::write;
 use crate::slab::Key;
@@ -42,6 +48,14 @@ pub(crate) fn for_type(socket_type: SocketType) -> Box<dyn Pattern> {
         SocketType::STREAM => Box::new(stream::Stream::new()),
         SocketType::XPUB => Box::new(publish::Publish::new(true)),
         SocketType::XSUB => Box::new(subscribe::Subscribe::new(false)),
+        SocketType::SERVER | SocketType::PEER => Box::new(Single::new(server::Server::new())),
+        SocketType::CLIENT => Box::new(Single::new(dealer::Dealer::default())),
+        SocketType::RADIO => Box::new(radio::Radio::default()),
+        SocketType::DISH => Box::new(dish::Dish::default()),
+        SocketType::GATHER => Box::new(Single::new(pipeline::Pull::default())),
+        SocketType::SCATTER => Box::new(Single::new(pipeline::Push::default())),
+        SocketType::DGRAM => Box::new(dgram::Dgram::default()),
+        SocketType::CHANNEL => Box::new(Single::new(pair::Pair::default())),
     }
 }
 
@@ -73,6 +87,8 @@ pub(crate) enum Refused {
 pub(crate) struct Origin {
     /// The routing id that the application chose for the peer (`ZMQ_CONNECT_ROUTING_ID`).
     pub routing_id: Option<Bytes>,
+    /// Datagrams go through the pipe, so that nobody at its end can say what he wants.
+    pub datagrams: bool,
 }
 
 /// An option that changes a pattern's behaviour at once.
@@ -98,7 +114,9 @@ pub(crate) enum PatternOption {
     XpubVerboser(bool),
     /// XPUB: the application applies subscriptions itself.
     XpubManual(bool),
-    /// PUB, XPUB: refuse a message that some subscriber has no room for.
+    /// XPUB: manual mode, in which the message after an event goes to the peer of the event only.
+    XpubManualLastValue(bool),
+    /// PUB, XPUB, RADIO: refuse a message that some receiver has no room for.
     XpubNodrop(bool),
     /// XPUB, PUB: what each new subscriber gets first.
     XpubWelcome(Option<Msg>),
@@ -108,6 +126,10 @@ pub(crate) enum PatternOption {
     OnlyFirstSubscribe(bool),
     /// XSUB, SUB: forward every unsubscription.
     XsubVerboseUnsubscribe(bool),
+    /// DISH: receive the messages of this group.
+    Join(Box<str>),
+    /// DISH: receive them no more.
+    Leave(Box<str>),
 }
 
 /// A socket type's behaviour.
@@ -174,6 +196,23 @@ pub(crate) trait Pattern: std::fmt::Debug + Send {
     /// The routing id by which the pattern knows a pipe's peer; ROUTER and STREAM only.
     fn routing_id_of(&self, key: Key) -> Option<&Bytes> {
         let _ = key;
+        None
+    }
+
+    /// The number by which the pattern knows a pipe's peer; SERVER and PEER only.
+    fn peer_id_of(&self, key: Key) -> Option<u32> {
+        let _ = key;
+        None
+    }
+
+    /// The pipe of the peer of this number; SERVER and PEER only.
+    fn peer_by_id(&self, id: u32) -> Option<Key> {
+        let _ = id;
+        None
+    }
+
+    /// How many different topics are subscribed to; publishers and subscribers only.
+    fn topics_count(&self) -> Option<usize> {
         None
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::error::Error;
-use crate::msg::Msg;
+use crate::msg::{Kind, Msg};
 use crate::pattern::upstream::{self, Request, Role, Upstream};
 use crate::pattern::{Origin, Pattern, PatternOption, Refused, no_such_option};
 use crate::pipe::{PipeEnd, Pipes};
@@ -46,6 +46,7 @@ struct Settings {
     verbose_subscribe: bool,
     verbose_cancel: bool,
     manual: bool,
+    last_value: bool,
     nodrop: bool,
     invert_matching: bool,
     only_first: bool,
@@ -174,6 +175,8 @@ impl Publish {
     /// Gives the application something to read; PUB's has no use for it.
     fn report(&mut self, frame: Msg, peer: Option<Key>) {
         if self.receives {
+            // A subscription that is part of a message is nothing but that to the application.
+            let frame = frame.of_kind(Kind::Data);
             if let Some(known) = peer.and_then(|key| self.peers.get_mut(&key)) {
                 known.unread += 1;
             }
@@ -215,8 +218,12 @@ impl Publish {
     /// Chooses who gets the message that begins with this frame.
     fn choose(&mut self, first: &Msg) {
         self.dist.unmatch_all();
+        let only = self.settings.last_value.then(|| self.last_peer.take());
+        let only = only.flatten();
         for key in self.subscribers.matching(first) {
-            self.dist.match_key(key);
+            if only.is_none_or(|only| only == key) {
+                self.dist.match_key(key);
+            }
         }
         if self.settings.invert_matching {
             self.dist.reverse_match();
@@ -342,6 +349,10 @@ impl Pattern for Publish {
                 self.settings.verbose_cancel = on;
             }
             PatternOption::XpubManual(on) => self.settings.manual = on,
+            PatternOption::XpubManualLastValue(on) => {
+                self.settings.manual = on;
+                self.settings.last_value = on;
+            }
             PatternOption::XpubNodrop(on) => self.settings.nodrop = on,
             PatternOption::XpubWelcome(welcome) => {
                 self.settings.welcome = welcome
@@ -355,11 +366,17 @@ impl Pattern for Publish {
             | PatternOption::ProbeRouter(_)
             | PatternOption::ReqCorrelate(_)
             | PatternOption::ReqRelaxed(_)
-            | PatternOption::XsubVerboseUnsubscribe(_) => {
+            | PatternOption::XsubVerboseUnsubscribe(_)
+            | PatternOption::Join(_)
+            | PatternOption::Leave(_) => {
                 return Err(no_such_option());
             }
         }
         Ok(())
+    }
+
+    fn topics_count(&self) -> Option<usize> {
+        Some(self.subscribers.len())
     }
 }
 

@@ -8,9 +8,8 @@ use crate::error::Error;
 use crate::msg::Msg;
 use crate::pattern::dealer::Dealer;
 use crate::pattern::{Origin, Pattern, PatternOption, Refused};
-use crate::pipe::{PipeEnd, Pipes};
+use crate::pipe::Pipes;
 use crate::slab::Key;
-use crate::ypipe::Pop;
 
 /// What the reply to a request must be like.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +64,10 @@ impl Req {
         };
         self.next_id = self.next_id.wrapping_add(1);
         self.dealer.skip_message(pipes);
-        discard_unread(pipes, from);
+        if let Some(pipe) = pipes.get_mut(from) {
+            // Replies to earlier requests.
+            pipe.discard_unread();
+        }
         self.proceed(pipes, Expected { from, id }, msg);
         Ok(())
     }
@@ -138,29 +140,6 @@ impl Req {
         let (_, frame) = self.dealer.recv_from(pipes).ok_or(Refused::WouldBlock)?;
         Ok(self.received(frame))
     }
-}
-
-/// Drops the messages that wait in a pipe: replies to earlier requests. It drops no more of them
-/// than there are frames now, so that no peer can keep us here.
-fn discard_unread(pipes: &mut Pipes, key: Key) {
-    let Some(pipe) = pipes.get_mut(key) else {
-        return;
-    };
-    for _ in 0..pipe.unread() {
-        if !discard_message(pipe) {
-            return;
-        }
-    }
-}
-
-/// Drops a message; returns whether there was one.
-fn discard_message(pipe: &mut PipeEnd) -> bool {
-    while let Pop::Item(frame) = pipe.read() {
-        if !frame.more() {
-            return true;
-        }
-    }
-    false
 }
 
 impl Pattern for Req {

@@ -231,11 +231,18 @@ impl Pattern for Subscribe {
             | PatternOption::XpubVerboser(_)
             | PatternOption::XpubManual(_)
             | PatternOption::XpubNodrop(_)
-            | PatternOption::XpubWelcome(_) => {
+            | PatternOption::XpubWelcome(_)
+            | PatternOption::XpubManualLastValue(_)
+            | PatternOption::Join(_)
+            | PatternOption::Leave(_) => {
                 return Err(no_such_option());
             }
         }
         Ok(())
+    }
+
+    fn topics_count(&self) -> Option<usize> {
+        Some(self.filter.len())
     }
 }
 

@@ -51,6 +51,7 @@ impl<P: Pattern> Rig<P> {
     pub(crate) fn connect_as(&mut self, routing_id: impl AsRef<[u8]>) -> Peer {
         let origin = Origin {
             routing_id: Some(Bytes::copy_from_slice(routing_id.as_ref())),
+            ..Origin::default()
         };
         self.connect_by(Link::default(), origin)
     }

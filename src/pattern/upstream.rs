@@ -68,7 +68,7 @@ fn request(frame: &Msg) -> Option<Request> {
     match (frame.kind(), frame.first()) {
         (Kind::Subscribe, _) | (Kind::Data, Some(&SUBSCRIBE)) => Some(Request::Subscribe),
         (Kind::Cancel, _) | (Kind::Data, Some(&CANCEL)) => Some(Request::Cancel),
-        (Kind::Data | Kind::Peer, _) => None,
+        (Kind::Data | Kind::Peer | Kind::Join | Kind::Leave, _) => None,
     }
 }
 
@@ -76,7 +76,7 @@ fn request(frame: &Msg) -> Option<Request> {
 pub(super) fn topic(frame: &Msg) -> &[u8] {
     match frame.kind() {
         Kind::Subscribe | Kind::Cancel => frame,
-        Kind::Data | Kind::Peer => frame.get(1..).unwrap_or_default(),
+        Kind::Data | Kind::Peer | Kind::Join | Kind::Leave => frame.get(1..).unwrap_or_default(),
     }
 }
 

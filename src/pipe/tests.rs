@@ -195,7 +195,7 @@ mod plain {
     fn the_peer_record_names_the_sender_of_all_that_follows() {
         let (mut a, mut b) = owners((0, 0), (0, 0));
         let mut metadata = Metadata::new();
-        metadata.insert(Metadata::IDENTITY, bytes::Bytes::from_static(b"me"));
+        metadata.insert(Metadata::IDENTITY, Bytes::from_static(b"me"));
         a.end.write_uncounted(Msg::peer(StdArc::new(metadata)));
         a.send("hello");
         assert!(matches!(b.end.peek(), Pop::Item(_)));

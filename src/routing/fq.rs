@@ -73,13 +73,16 @@ impl Fq {
 
     /// Reads the next frame: of the message that has been begun, otherwise of the next pipe that
     /// has one.
+    #[inline(always)]
     pub(crate) fn recv(&mut self, pipes: &mut Pipes) -> Next<Msg> {
-        if let (Some(key), Some(frame)) = (self.within, self.rest.pop_front()) {
-            self.within = frame.more().then_some(key);
-            return Next::Frame(key, frame);
+        if !self.rest.is_empty() {
+            return self.recv_rest();
         }
         while let Some(key) = self.turns.current() {
-            match pipes.get_mut(key).map_or(Pop::Finished, |p| p.read()) {
+            let Some(pipe) = pipes.get_mut(key) else {
+                return self.end(key);
+            };
+            match pipe.read() {
                 Pop::Item(record) if record.kind() != Kind::Data => {}
                 Pop::Item(frame) => {
                     self.took(key, frame.more());
@@ -90,6 +93,16 @@ impl Fq {
             }
         }
         Next::Idle
+    }
+
+    /// Goes on with a message whose pipe is gone.
+    #[cold]
+    fn recv_rest(&mut self) -> Next<Msg> {
+        let (Some(key), Some(frame)) = (self.within, self.rest.pop_front()) else {
+            return Next::Idle;
+        };
+        self.within = frame.more().then_some(key);
+        Next::Frame(key, frame)
     }
 
     /// What [`Fq::recv`] would return, without taking it: the frame can be peeked at in its pipe,
@@ -119,6 +132,7 @@ impl Fq {
         }
     }
 
+    #[inline(always)]
     fn took(&mut self, key: Key, more: bool) {
         self.within = more.then_some(key);
         if !more {

@@ -52,6 +52,7 @@ impl Lb {
     ///
     /// # Errors
     /// The message, if no pipe has room; never in the middle of a message.
+    #[inline]
     pub(crate) fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<Option<Key>, Msg> {
         match self.message {
             Message::None => self.begin(pipes, msg).map(Some),
@@ -63,6 +64,7 @@ impl Lb {
         }
     }
 
+    #[inline(always)]
     fn begin(&mut self, pipes: &mut Pipes, mut msg: Msg) -> Result<Key, Msg> {
         while let Some(key) = self.turns.current() {
             let more = msg.more();
@@ -89,6 +91,7 @@ impl Lb {
         Some(key)
     }
 
+    #[inline(always)]
     fn written(&mut self, pipes: &mut Pipes, key: Key, more: bool) {
         if more {
             self.message = Message::To(key);
@@ -104,6 +107,7 @@ impl Lb {
     }
 
     /// Flushes the pipes that were written to since the last flush.
+    #[inline]
     pub(crate) fn flush(&mut self, pipes: &mut Pipes) {
         self.unflushed.flush(pipes);
     }

@@ -63,11 +63,13 @@ impl ActiveList {
     }
 
     /// Whose turn it is.
+    #[inline]
     pub(crate) fn current(&self) -> Option<Key> {
         self.queue.front().copied()
     }
 
     /// Ends the current key's turn.
+    #[inline]
     pub(crate) fn advance(&mut self) {
         if self.queue.len() > 1 {
             self.queue.rotate_left(1);
@@ -106,6 +108,7 @@ impl ActiveList {
 }
 
 /// Writes to a pipe that may be full, closed or gone, and then gives the message back.
+#[inline(always)]
 pub(crate) fn write(pipes: &mut Pipes, key: Key, msg: Msg) -> Result<(), Msg> {
     let Some(pipe) = pipes.get_mut(key) else {
         return Err(msg);
@@ -125,6 +128,7 @@ impl Unflushed {
     const MAX: usize = 64;
 
     /// Remembers that a pipe was written to.
+    #[inline(always)]
     pub(crate) fn add(&mut self, pipes: &mut Pipes, key: Key) {
         if self.keys.last() == Some(&key) {
             return;
@@ -136,6 +140,7 @@ impl Unflushed {
     }
 
     /// Flushes the pipes that were written to.
+    #[inline(always)]
     pub(crate) fn flush(&mut self, pipes: &mut Pipes) {
         for key in self.keys.drain(..) {
             if let Some(pipe) = pipes.get_mut(key) {

@@ -23,7 +23,6 @@ impl Subscribers {
     }
 
     /// How many different topics are subscribed to.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.topics.len()
     }
@@ -98,7 +97,6 @@ impl Filter {
     }
 
     /// How many different topics are wanted.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.topics.len()
     }

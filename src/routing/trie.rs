@@ -93,7 +93,6 @@ impl<V> Trie<V> {
     }
 
     /// How many topics there are.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

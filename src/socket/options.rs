@@ -45,8 +45,10 @@ macro_rules! plain_options {
     };
 }
 
+mod automatic;
 mod connection;
 mod pattern;
+mod security;
 mod system;
 
 /// The longest time an option takes, which is libzmq's: 24 days.
@@ -176,7 +178,7 @@ impl Socket {
 
     /// Sets how long messages that were sent may still be delivered once their endpoint is
     /// disconnected or the socket closed (`ZMQ_LINGER`); `None` is for ever, zero drops them.
-    /// Default 30 seconds; zero for SUB and XSUB, and without [`Ctx::set_blocky`]. Takes effect at
+    /// Default 30 seconds; zero for SUB, XSUB and DISH, and without [`Ctx::set_blocky`]. Takes effect at
     /// once: what counts is the value at the time of the close.
     ///
     /// [`Ctx::set_blocky`]: crate::Ctx::set_blocky

@@ -104,7 +104,7 @@ impl Socket {
         if let Some(id) = base.releasing(endpoint) {
             return Ok(id);
         }
-        let id = base.release(endpoint, true)?;
+        let id = base.release(endpoint, true, Instant::now())?;
         self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(id)
     }

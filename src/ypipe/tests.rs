@@ -1,13 +1,45 @@
 //! The queue against a plain model, between threads, and under loom.
+//!
+//! Items are single bytes, and values that a marker stands for.
 
 use super::*;
 
+/// The byte that stands for a value.
+const MARKER: u8 = 0xFF;
+
+/// What was written or read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Item {
+    Byte(u8),
+    Value(u32),
+}
+
+fn write(writer: &mut Writer<u32>, item: &Item, complete: bool) {
+    match item {
+        Item::Byte(byte) => writer.append(1, complete)[0] = *byte,
+        Item::Value(value) => writer.push(MARKER, *value, complete),
+    }
+}
+
+fn read(reader: &mut Reader<u32>) -> Pop<Item> {
+    let first = match reader.peek() {
+        Pop::Item(bytes) => bytes[0],
+        Pop::Empty => return Pop::Empty,
+        Pop::Finished => return Pop::Finished,
+    };
+    reader.consume(1);
+    Pop::Item(match first {
+        MARKER => Item::Value(reader.take_value().expect("Y4: a value behind its marker")),
+        byte => Item::Byte(byte),
+    })
+}
+
 /// Reads until the queue has ended, parking the thread while asleep.
-fn read_all(mut reader: Reader<u32>, wait: impl Fn()) -> Vec<u32> {
+fn read_all(mut reader: Reader<u32>, wait: impl Fn()) -> Vec<Item> {
     let mut got = Vec::new();
     loop {
-        match reader.pop() {
-            Pop::Item(value) => got.push(value),
+        match read(&mut reader) {
+            Pop::Item(item) => got.push(item),
             Pop::Empty => {
                 if reader.sleep() {
                     wait();
@@ -22,49 +54,107 @@ fn read_all(mut reader: Reader<u32>, wait: impl Fn()) -> Vec<u32> {
 mod plain {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::VecDeque;
 
     #[test]
     fn an_unfinished_group_is_never_seen_and_vanishes() {
         let (mut writer, mut reader) = ypipe();
-        writer.push(1, true);
+        write(&mut writer, &Item::Byte(1), true);
         for part in 2..300 {
-            writer.push(part, false);
+            write(&mut writer, &Item::Value(part), false);
         }
         assert!(!writer.flush());
-        assert_eq!(reader.pop(), Pop::Item(1));
-        assert_eq!(reader.pop(), Pop::Empty);
+        assert_eq!(read(&mut reader), Pop::Item(Item::Byte(1)));
+        assert_eq!(read(&mut reader), Pop::Empty);
         assert!(writer.rollback());
-        writer.push(300, true);
+        write(&mut writer, &Item::Value(300), true);
         drop(writer);
-        assert_eq!(reader.pop(), Pop::Item(300));
-        assert_eq!(reader.pop(), Pop::Finished);
+        assert_eq!(read(&mut reader), Pop::Item(Item::Value(300)));
+        assert_eq!(read(&mut reader), Pop::Finished);
     }
 
     #[test]
     fn only_the_flush_after_a_sleep_asks_for_a_wake_up() {
         let (mut writer, mut reader) = ypipe();
-        writer.push(1, true);
+        write(&mut writer, &Item::Byte(1), true);
         assert!(!writer.flush());
-        assert_eq!(reader.pop(), Pop::Item(1));
+        assert_eq!(read(&mut reader), Pop::Item(Item::Byte(1)));
         assert!(reader.sleep());
         assert!(!writer.flush(), "nothing new");
-        writer.push(2, true);
+        write(&mut writer, &Item::Byte(2), true);
         assert!(writer.flush());
-        writer.push(3, true);
+        write(&mut writer, &Item::Byte(3), true);
         assert!(!writer.flush(), "the reader has been told already");
-        assert_eq!((reader.pop(), reader.pop()), (Pop::Item(2), Pop::Item(3)));
+        assert_eq!(reader.peek(), Pop::Item(&[2, 3][..]));
+        reader.consume(2);
         assert!(reader.sleep());
         assert!(writer.finish());
-        assert_eq!(reader.pop(), Pop::Finished);
+        assert_eq!(read(&mut reader), Pop::Finished);
         assert!(!reader.sleep(), "nobody would wake it");
     }
 
     #[test]
+    fn bytes_appended_at_once_are_never_torn() {
+        let (mut writer, mut reader) = ypipe::<()>();
+        let sizes = [1, 100, 200, 256, 257, 3, 5000, 70_000, 1, LAST_CHUNK];
+        for size in sizes {
+            writer.append(size, true).fill(7);
+        }
+        assert!(!writer.flush());
+        for size in sizes {
+            let Pop::Item(bytes) = reader.peek() else {
+                panic!("{size} bytes were published");
+            };
+            assert!(bytes.len() >= size && bytes[..size].iter().all(|byte| *byte == 7));
+            reader.consume(size);
+        }
+        assert_eq!(reader.peek(), Pop::Empty);
+    }
+
+    #[test]
+    fn a_shared_run_stays_as_it_is() {
+        let (mut writer, mut reader) = ypipe::<()>();
+        let mut kept = Vec::new();
+        for n in 0..100 {
+            writer.append(50, true).fill(n);
+            let _ = writer.flush();
+            assert!(matches!(reader.peek(), Pop::Item(_)));
+            if n % 3 == 0 {
+                kept.push((n, reader.share(50)));
+            }
+            reader.consume(50);
+        }
+        drop((writer, reader));
+        for (n, run) in kept {
+            assert_eq!(run, vec![n; 50]);
+        }
+    }
+
+    #[test]
+    fn chunks_go_back_and_forth_while_the_reader_keeps_up() {
+        let (mut writer, mut reader) = ypipe::<()>();
+        for _ in 0..1000 {
+            writer.append(100, true).fill(1);
+            let _ = writer.flush();
+            assert!(matches!(reader.peek(), Pop::Item(_)));
+            reader.consume(100);
+            assert_eq!(reader.peek(), Pop::Empty);
+            assert!(reader.sleep());
+        }
+        assert_eq!(writer.tail.chunk.bytes.len(), FIRST_CHUNK);
+        for _ in 0..1000 {
+            writer.append(100, true).fill(1);
+            let _ = writer.flush();
+        }
+        assert_eq!(writer.tail.chunk.bytes.len(), LAST_CHUNK);
+    }
+
+    #[test]
     fn a_long_chain_is_freed_without_recursion() {
-        let (mut writer, reader) = ypipe();
-        for n in 0..2_000_000 {
-            writer.push(n, true);
+        let (mut writer, reader) = ypipe::<()>();
+        for _ in 0..100_000 {
+            // A reader that sleeps gets small chunks.
+            writer.slept = true;
+            writer.append(FIRST_CHUNK, true).fill(1);
         }
         assert!(!writer.flush());
         drop(writer);
@@ -76,13 +166,15 @@ mod plain {
         let value = Arc::new(());
         let (mut writer, mut reader) = ypipe();
         for n in 0..1000 {
-            writer.push(value.clone(), n % 10 == 9);
+            writer.push(MARKER, value.clone(), n % 10 == 9);
             if n == 500 {
                 let _ = writer.flush();
             }
         }
         for _ in 0..250 {
-            assert!(matches!(reader.pop(), Pop::Item(_)));
+            assert!(matches!(reader.peek(), Pop::Item(_)));
+            reader.consume(1);
+            assert!(reader.take_value().is_some());
         }
         drop(reader);
         assert!(Arc::strong_count(&value) <= 751);
@@ -93,34 +185,46 @@ mod plain {
     #[test]
     fn two_threads_lose_and_reorder_nothing() {
         const COUNT: u32 = 200_000;
+        let item = |n: u32| match n % 5 {
+            0 => Item::Value(n),
+            _ => Item::Byte((n % 251).to_le_bytes()[0]),
+        };
         let (mut writer, reader) = ypipe();
         let consumer = std::thread::spawn(move || read_all(reader, std::thread::park));
         for n in 0..COUNT {
-            writer.push(n, n % 3 == 2 || n == COUNT - 1);
+            write(&mut writer, &item(n), n % 3 == 2 || n == COUNT - 1);
             if n % 7 == 0 && writer.flush() {
                 consumer.thread().unpark();
             }
         }
         let _ = writer.finish();
         consumer.thread().unpark();
-        assert!(consumer.join().unwrap().into_iter().eq(0..COUNT));
+        assert!(
+            consumer
+                .join()
+                .unwrap()
+                .into_iter()
+                .eq((0..COUNT).map(item))
+        );
     }
 
     #[derive(Clone, Debug)]
     enum Op {
-        Push(bool),
+        Write { value: bool, complete: bool },
+        Append { len: usize, complete: bool },
         Flush,
         Rollback,
-        Pop,
+        Read(usize),
         Sleep,
     }
 
     fn op() -> impl Strategy<Value = Op> {
         prop_oneof![
-            5 => any::<bool>().prop_map(Op::Push),
-            2 => Just(Op::Flush),
+            4 => any::<(bool, bool)>().prop_map(|(value, complete)| Op::Write { value, complete }),
+            2 => (1..400usize, any::<bool>()).prop_map(|(len, complete)| Op::Append { len, complete }),
+            3 => Just(Op::Flush),
             1 => Just(Op::Rollback),
-            6 => Just(Op::Pop),
+            6 => (1..300usize).prop_map(Op::Read),
             1 => Just(Op::Sleep),
         ]
     }
@@ -129,14 +233,26 @@ mod plain {
         #[test]
         fn behaves_like_three_lists(ops in prop::collection::vec(op(), 0..600)) {
             let (mut writer, mut reader) = ypipe();
-            let (mut group, mut whole, mut published) = (vec![], vec![], VecDeque::new());
+            let (mut group, mut whole) = (vec![], vec![]);
+            let mut published = VecDeque::new();
             let (mut number, mut asleep) = (0u32, false);
             for op in ops {
                 match op {
-                    Op::Push(complete) => {
+                    Op::Write { value, complete } => {
                         number += 1;
-                        writer.push(number, complete);
-                        group.push(number);
+                        let byte = (number % 251).to_le_bytes()[0];
+                        let item = if value { Item::Value(number) } else { Item::Byte(byte) };
+                        write(&mut writer, &item, complete);
+                        group.push(item);
+                        if complete {
+                            whole.append(&mut group);
+                        }
+                    }
+                    Op::Append { len, complete } => {
+                        number += 1;
+                        let byte = (number % 251).to_le_bytes()[0];
+                        writer.append(len, complete).fill(byte);
+                        group.extend(std::iter::repeat_n(Item::Byte(byte), len));
                         if complete {
                             whole.append(&mut group);
                         }
@@ -151,19 +267,25 @@ mod plain {
                         prop_assert_eq!(writer.rollback(), !group.is_empty());
                         group.clear();
                     }
-                    Op::Pop => {
-                        let expected = published.pop_front().map_or(Pop::Empty, Pop::Item);
-                        prop_assert_eq!(reader.pop(), expected);
+                    Op::Read(count) => {
+                        for _ in 0..count {
+                            let expected = published.pop_front().map_or(Pop::Empty, Pop::Item);
+                            let over = expected == Pop::Empty;
+                            prop_assert_eq!(read(&mut reader), expected);
+                            if over {
+                                break;
+                            }
+                        }
                     }
                     Op::Sleep if !asleep && published.is_empty() => {
-                        if reader.pop() == Pop::Empty {
+                        if read(&mut reader) == Pop::Empty {
                             asleep = reader.sleep();
                             prop_assert!(asleep);
                         }
                     }
                     Op::Sleep => {}
                 }
-                prop_assert_eq!(reader.len(), published.len());
+                prop_assert_eq!(reader.published() - reader.position(), published.len());
             }
         }
     }
@@ -192,13 +314,15 @@ mod under_loom {
     }
 
     #[test]
-    fn a_sleeping_reader_is_woken_for_every_value_and_the_end() {
+    fn a_sleeping_reader_is_woken_for_every_item_and_the_end() {
         loom::model(|| {
             let (mut writer, reader) = ypipe();
             let (wake, wait) = waker();
+            let items = [Item::Byte(0), Item::Value(1), Item::Byte(2)];
+            let written = items.clone();
             let producer = loom::thread::spawn(move || {
-                for n in 0..3 {
-                    writer.push(n, true);
+                for item in &written {
+                    write(&mut writer, item, true);
                     if writer.flush() {
                         wake();
                     }
@@ -207,7 +331,7 @@ mod under_loom {
                     wake();
                 }
             });
-            assert_eq!(read_all(reader, wait), [0, 1, 2]);
+            assert_eq!(read_all(reader, wait), items);
             producer.join().unwrap();
         });
     }
@@ -218,19 +342,47 @@ mod under_loom {
             let (mut writer, reader) = ypipe();
             let (wake, wait) = waker();
             let producer = loom::thread::spawn(move || {
-                writer.push(1, true);
-                writer.push(2, false);
+                write(&mut writer, &Item::Byte(1), true);
+                write(&mut writer, &Item::Byte(2), false);
+                write(&mut writer, &Item::Value(2), false);
                 if writer.flush() {
                     wake();
                 }
                 writer.rollback();
-                writer.push(3, true);
-                writer.push(4, false);
+                write(&mut writer, &Item::Value(3), true);
+                write(&mut writer, &Item::Byte(4), false);
                 if writer.finish() {
                     wake();
                 }
             });
-            assert_eq!(read_all(reader, wait), [1, 3]);
+            assert_eq!(read_all(reader, wait), [Item::Byte(1), Item::Value(3)]);
+            producer.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_shared_run_is_not_written_again() {
+        loom::model(|| {
+            let (mut writer, mut reader) = ypipe::<()>();
+            let producer = loom::thread::spawn(move || {
+                for n in 1..5 {
+                    writer.append(1, true)[0] = n;
+                    let _ = writer.flush();
+                }
+            });
+            let mut kept = Vec::new();
+            for n in 1..5 {
+                if !matches!(reader.peek(), Pop::Item(_)) {
+                    break;
+                }
+                kept.push((n, reader.share(1)));
+                reader.consume(1);
+                kept.truncate(1);
+            }
+            drop(reader);
+            for (n, run) in kept {
+                assert_eq!(run[..], [n]);
+            }
             producer.join().unwrap();
         });
     }
@@ -241,11 +393,14 @@ mod under_loom {
             let (mut writer, mut reader) = ypipe();
             let producer = loom::thread::spawn(move || {
                 for _ in 0..3 {
-                    writer.push(Arc::new(()), true);
+                    writer.push(MARKER, Arc::new(()), true);
                     let _ = writer.flush();
                 }
             });
-            let _ = reader.pop();
+            if let Pop::Item(_) = reader.peek() {
+                reader.consume(1);
+                assert!(reader.take_value().is_some());
+            }
             drop(reader);
             producer.join().unwrap();
         });

@@ -8,14 +8,20 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::ProtocolError;
-use crate::msg::Metadata;
+use crate::msg::{GROUP_MAX, Metadata};
 
 /// What opens each command: the length of its name, and the name.
 pub(crate) const SUBSCRIBE: &[u8] = b"\x09SUBSCRIBE";
 pub(crate) const CANCEL: &[u8] = b"\x06CANCEL";
+pub(crate) const JOIN: &[u8] = b"\x04JOIN";
+pub(crate) const LEAVE: &[u8] = b"\x05LEAVE";
 pub(crate) const PING: &[u8] = b"\x04PING";
 pub(crate) const PONG: &[u8] = b"\x04PONG";
-const READY: &[u8] = b"\x05READY";
+pub(crate) const READY: &[u8] = b"\x05READY";
+pub(crate) const INITIATE: &[u8] = b"\x08INITIATE";
+pub(crate) const HELLO: &[u8] = b"\x05HELLO";
+pub(crate) const WELCOME: &[u8] = b"\x07WELCOME";
+const ERROR: &[u8] = b"\x05ERROR";
 
 /// How much of a PING is echoed.
 const CONTEXT_MAX: usize = 16;
@@ -33,6 +39,10 @@ pub(crate) enum Command<'a> {
     Subscribe(&'a [u8]),
     /// The end of a subscription to a topic.
     Cancel(&'a [u8]),
+    /// A DISH joins a group.
+    Join(&'a [u8]),
+    /// A DISH leaves a group.
+    Leave(&'a [u8]),
     /// The peer asks for a PONG with the same context, and wants to be given up if nothing is
     /// heard of it for as long as `ttl`, unless that is zero.
     Ping { ttl: Duration, context: &'a [u8] },
@@ -47,6 +57,8 @@ impl<'a> Command<'a> {
             Some((b"ERROR", reason)) => Self::Error(reason),
             Some((b"SUBSCRIBE", topic)) => Self::Subscribe(topic),
             Some((b"CANCEL", topic)) => Self::Cancel(topic),
+            Some((b"JOIN", group)) if group.len() <= GROUP_MAX => Self::Join(group),
+            Some((b"LEAVE", group)) if group.len() <= GROUP_MAX => Self::Leave(group),
             Some((b"PING", &[high, low, ref context @ ..])) => Self::Ping {
                 // In 32 bits: tenths of a second in 16 bits overflow as milliseconds.
                 ttl: Duration::from_millis(100) * u32::from(u16::from_be_bytes([high, low])),
@@ -57,14 +69,34 @@ impl<'a> Command<'a> {
     }
 }
 
-fn split_name(body: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The first byte's length of what follows it, and the rest.
+pub(crate) fn split_name(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&len, rest) = body.split_first()?;
     rest.split_at_checked(len.into())
 }
 
 /// READY with these properties.
+#[cfg(any(test, fuzzing))]
 pub(crate) fn ready<'a>(properties: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
-    let mut body = READY.to_vec();
+    with_properties(READY, properties)
+}
+
+/// ERROR with a ZAP status as its reason.
+pub(crate) fn error(status: u16) -> Vec<u8> {
+    [ERROR, b"\x03", status.to_string().as_bytes()].concat()
+}
+
+/// ERROR for a peer whose socket type cannot talk to ours.
+pub(crate) fn incompatible() -> Vec<u8> {
+    [ERROR, b"\x18incompatible socket type"].concat()
+}
+
+/// These properties behind `head`.
+pub(crate) fn with_properties<'a>(
+    head: &[u8],
+    properties: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> Vec<u8> {
+    let mut body = head.to_vec();
     for (name, value) in properties {
         push_property(&mut body, name, value);
     }
@@ -136,6 +168,8 @@ mod tests {
         assert_eq!(Command::parse(b"\x05ERROR"), Command::Error(b""));
         assert_eq!(Command::parse(b"\x09SUBSCRIBEa"), Command::Subscribe(b"a"));
         assert_eq!(Command::parse(b"\x06CANCELa"), Command::Cancel(b"a"));
+        assert_eq!(Command::parse(b"\x04JOINa"), Command::Join(b"a"));
+        assert_eq!(Command::parse(b"\x05LEAVE"), Command::Leave(b""));
         for other in [
             &b""[..],
             b"\x00",
@@ -145,7 +179,7 @@ mod tests {
             b"\x05ready",
             b"\xFFREADY",
             b"\x04PONG",
-            b"\x04JOINgroup",
+            b"\x04JOI",
         ] {
             assert_eq!(Command::parse(other), Command::Other, "{other:?}");
         }

@@ -1,7 +1,7 @@
 //! [`StreamEngine`]: one ZMTP connection from its greeting to its end.
 //!
 //! Owns the phase of the connection and the batch of bytes to be sent. A phase is consumed by the
-//! next; a failed engine stays failed, silent and deaf. It never decides what a message is good
+//! next; a failed engine stays failed, deaf and, after a last word to a peer it refuses, silent. It never decides what a message is good
 //! for: that a first byte of 1 or 0 in a message may mean a subscription is the publisher's
 //! business.
 
@@ -10,13 +10,15 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Engine, Event, Failure};
+use crate::engine::{Engine, Event, Failure, Run};
 use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
+use crate::zap::Verdict;
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::Version;
+use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
 use crate::zmtp::heartbeat::Heartbeat;
 
@@ -62,30 +64,52 @@ impl StreamEngine {
         let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Failed) else {
             return Ok(None);
         };
-        match opening.handle_input(input, &mut self.batch)? {
+        let progress = opening.handle_input(input, &mut self.batch)?;
+        Ok(self.follow(progress, now))
+    }
+
+    fn judge(&mut self, verdict: Verdict, now: Instant) -> Result<Option<Event>, Failure> {
+        let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Failed) else {
+            return Ok(None);
+        };
+        let progress = opening.handle_verdict(verdict, &mut self.batch)?;
+        Ok(self.follow(progress, now))
+    }
+
+    /// Enters the phase that the handshake has led to.
+    fn follow(&mut self, progress: Progress, now: Instant) -> Option<Event> {
+        match progress {
             Progress::Waiting(opening) => {
                 self.phase = Phase::Opening(Box::new(opening));
-                Ok(None)
+                None
+            }
+            Progress::Asking(opening, request) => {
+                self.phase = Phase::Opening(Box::new(opening));
+                Some(Event::Authenticate(Box::new(request)))
             }
             Progress::Done(opened) => {
                 self.phase = Phase::Traffic(Traffic::new(opened.version, &opened.local, now));
-                Ok(Some(Event::Ready(Arc::new(opened.metadata))))
+                Some(Event::Ready(Arc::new(opened.metadata)))
             }
         }
     }
 
+    /// What was to be sent is forgotten, but for a refusal.
     fn fail(&mut self, failure: Failure) -> Failure {
         self.phase = Phase::Failed;
-        self.batch = Batch::default();
+        let refused = Failure::Protocol(ProtocolError::IncompatibleSocketType);
+        if !matches!(failure, Failure::Denied(_)) && failure != refused {
+            self.batch = Batch::default();
+        }
         failure
     }
 }
 
 impl Engine for StreamEngine {
-    fn handle_input(&mut self, input: &mut &[u8], now: Instant) -> Option<Event> {
+    fn handle_input(&mut self, input: &mut &[u8], room: u64, now: Instant) -> Option<Event> {
         let outcome = match &mut self.phase {
             Phase::Opening(_) => self.open(input, now),
-            Phase::Traffic(traffic) => traffic.handle_input(input, now, &mut self.batch),
+            Phase::Traffic(traffic) => traffic.handle_input(input, room, now, &mut self.batch),
             Phase::Failed => {
                 *input = &[];
                 Ok(None)
@@ -94,6 +118,13 @@ impl Engine for StreamEngine {
         match outcome {
             Ok(event) => event,
             Err(error) => Some(Event::Failed(self.fail(Failure::Protocol(error)))),
+        }
+    }
+
+    fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event> {
+        match self.judge(verdict, now) {
+            Ok(event) => event,
+            Err(failure) => Some(Event::Failed(self.fail(failure))),
         }
     }
 
@@ -117,9 +148,23 @@ impl Engine for StreamEngine {
 
     fn push(&mut self, msg: Msg) {
         match &self.phase {
-            Phase::Traffic(traffic) => push(traffic.version, msg, &mut self.batch),
+            Phase::Traffic(traffic) => {
+                if let Some(group) = traffic.groups.frame_before(&msg) {
+                    push(traffic.version, group, &mut self.batch);
+                }
+                push(traffic.version, msg, &mut self.batch);
+            }
             Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no message was wanted"),
         }
+    }
+
+    fn wants_runs(&self) -> bool {
+        matches!(&self.phase, Phase::Traffic(traffic) if traffic.has_runs)
+    }
+
+    fn push_run(&mut self, run: Run<'_>) {
+        debug_assert!(self.wants_runs(), "no run was wanted");
+        self.batch.push_run(run);
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -169,6 +214,10 @@ impl Engine for StreamEngine {
 struct Traffic {
     version: Version,
     publishes: bool,
+    /// Messages go both ways in the form that pipes hold them in, with nothing before or around
+    /// them.
+    has_runs: bool,
+    groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
     decoder: Decoder,
@@ -182,9 +231,12 @@ impl Traffic {
             error: ProtocolError::MessageTooLarge,
         };
         let publishes = local.socket_type.publishes();
+        let groups = Groups::of(local.socket_type);
         Self {
             version,
             publishes,
+            has_runs: Framing::of(version) == Framing::V2 && !groups.are_sent_along(),
+            groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
             decoder: Decoder::new(Framing::of(version), limit),
             heartbeat: if version.has_commands() {
@@ -198,6 +250,7 @@ impl Traffic {
     fn handle_input(
         &mut self,
         input: &mut &[u8],
+        room: u64,
         now: Instant,
         out: &mut Batch,
     ) -> Result<Option<Event>, ProtocolError> {
@@ -208,11 +261,19 @@ impl Traffic {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
             }
+            if self.has_runs {
+                if let Some(run) = self.decoder.take_run(input, room) {
+                    return Ok(Some(Event::Run(run)));
+                }
+            }
             let Some(Frame { msg, is_command }) = self.decoder.decode(input)? else {
                 return Ok(None);
             };
             if !is_command || !self.version.has_commands() {
-                return Ok(Some(Event::Message(msg)));
+                match self.groups.handle_frame(msg)? {
+                    Some(msg) => return Ok(Some(Event::Message(msg))),
+                    None => continue,
+                }
             }
             if let Some(event) = self.on_command(&msg, now, out) {
                 return Ok(Some(event));
@@ -227,6 +288,12 @@ impl Traffic {
                 Some(subscription(Kind::Subscribe, topic))
             }
             Command::Cancel(topic) if self.publishes => Some(subscription(Kind::Cancel, topic)),
+            Command::Join(group) if self.groups.can_be_joined() => {
+                Some(subscription(Kind::Join, group))
+            }
+            Command::Leave(group) if self.groups.can_be_joined() => {
+                Some(subscription(Kind::Leave, group))
+            }
             Command::Ping { ttl, context } => {
                 self.heartbeat.limit_silence(ttl, now);
                 push_command(command::PONG, Msg::copied(context), out);
@@ -234,6 +301,8 @@ impl Traffic {
             }
             Command::Subscribe(_)
             | Command::Cancel(_)
+            | Command::Join(_)
+            | Command::Leave(_)
             | Command::Ready(_)
             | Command::Error(_)
             | Command::Other => None,
@@ -261,6 +330,10 @@ fn push(version: Version, msg: Msg, out: &mut Batch) {
         Kind::Subscribe => (0, &[1]),
         Kind::Cancel if by_command => (COMMAND, command::CANCEL),
         Kind::Cancel => (0, &[0]),
+        Kind::Join if version.has_commands() => (COMMAND, command::JOIN),
+        Kind::Leave if version.has_commands() => (COMMAND, command::LEAVE),
+        // An older peer has no way to hear it.
+        Kind::Join | Kind::Leave => return,
         Kind::Peer => return debug_assert!(false, "the peer's record stays here"),
     };
     out.push(Framing::of(version), flags, prefix, msg);

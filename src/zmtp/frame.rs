@@ -9,19 +9,17 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem;
 
+use crate::engine;
 use crate::error::ProtocolError;
 use crate::msg::Msg;
+use crate::record::{COPY_MAX, LONG, Run};
 use crate::zmtp::greeting::Version;
 
-/// More frames of the message follow.
-pub(crate) const MORE: u8 = 1;
-/// The length takes eight bytes (not in the old form).
-const LONG: u8 = 2;
-/// The frame is a command (not in the old form).
-pub(crate) const COMMAND: u8 = 4;
+// The old form has only the first of them.
+pub(crate) use crate::record::{COMMAND, MORE};
 
-/// A body above this size is sent from its own memory, not copied into the batch.
-const COPY_MAX: usize = 4 * 1024;
+/// About how many bytes of frames are taken at once.
+const RUN_MAX: usize = 16 * 1024;
 /// What a batch keeps of its memory when it is idle.
 const IDLE_CAPACITY: usize = 8 * 1024;
 /// How much space is made for a body at least, and from how much on that is worth it: what is
@@ -250,6 +248,19 @@ impl Decoder {
         }
     }
 
+    /// Takes whole messages of small frames from the front of `input`, at most `room` of them;
+    /// nothing while a frame is on its way. Not for the old form.
+    pub(crate) fn take_run(&self, input: &mut &[u8], room: u64) -> Option<Run> {
+        debug_assert_eq!(self.framing, Framing::V2, "the old form has no runs");
+        if !matches!(&self.reading, Reading::Head(head) if head.len == 0) {
+            return None;
+        }
+        let max = usize::try_from(self.limit.size).map_or(COPY_MAX, |max| max.min(COPY_MAX));
+        let run = Run::scan_messages(input, max, RUN_MAX, room);
+        *input = &input[run.len..];
+        (run.len > 0).then_some(run)
+    }
+
     /// Where to read the next bytes to, if the body on its way is large and much is missing.
     pub(crate) fn body_space(&mut self) -> Option<&mut [u8]> {
         match &mut self.reading {
@@ -329,9 +340,21 @@ impl Batch {
         if body.len() <= COPY_MAX {
             self.bytes.extend_from_slice(&body);
         } else {
-            self.bodies_pending += body.len();
-            let at = self.bytes.len();
-            self.bodies.push_back(LargeBody { msg: body, at });
+            self.push_body(body);
+        }
+    }
+
+    fn push_body(&mut self, msg: Msg) {
+        self.bodies_pending += msg.len();
+        let at = self.bytes.len();
+        self.bodies.push_back(LargeBody { msg, at });
+    }
+
+    /// Adds frames that are in the form of the wire already.
+    pub(crate) fn push_run(&mut self, run: engine::Run<'_>) {
+        match run {
+            engine::Run::Copy(bytes) => self.bytes.extend_from_slice(bytes),
+            engine::Run::Keep(bytes) => self.push_body(bytes.into()),
         }
     }
 

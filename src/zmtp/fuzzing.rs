@@ -8,7 +8,7 @@
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Engine, Event, Failure};
+use crate::engine::{Engine, Event, Failure, next_events};
 use crate::error::ProtocolError;
 use crate::msg::Msg;
 use crate::options::{Options, SocketType};
@@ -18,7 +18,7 @@ use crate::zmtp::greeting::{Greeting, MechanismName, Version};
 use crate::zmtp::{EngineSpec, StreamEngine};
 
 const NULL: MechanismName = *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-const TYPES: [SocketType; 11] = [
+const TYPES: [SocketType; 19] = [
     SocketType::PAIR,
     SocketType::PUB,
     SocketType::SUB,
@@ -30,6 +30,14 @@ const TYPES: [SocketType; 11] = [
     SocketType::PUSH,
     SocketType::XPUB,
     SocketType::XSUB,
+    SocketType::SERVER,
+    SocketType::CLIENT,
+    SocketType::RADIO,
+    SocketType::DISH,
+    SocketType::GATHER,
+    SocketType::SCATTER,
+    SocketType::PEER,
+    SocketType::CHANNEL,
 ];
 
 /// Sizes of messages around those at which something changes.
@@ -155,7 +163,9 @@ type Told = (String, Vec<u8>);
 fn told(event: &Event) -> Told {
     match event {
         Event::Ready(peer) => (format!("{peer:?}"), Vec::new()),
+        Event::Authenticate(request) => (format!("{request:?}"), Vec::new()),
         Event::Message(msg) => (format!("{:?} {}", msg.kind(), msg.more()), msg.to_vec()),
+        Event::Run(run) => unreachable!("{run:?} was taken apart"),
         Event::Failed(failure) => (format!("{failure:?}"), Vec::new()),
     }
 }
@@ -163,6 +173,8 @@ fn told(event: &Event) -> Told {
 /// One engine with what its user does to it.
 struct Side {
     engine: StreamEngine,
+    /// How many messages it may tell of at once.
+    room: u64,
     now: Instant,
     told: Vec<Told>,
     failed: Option<Failure>,
@@ -179,6 +191,7 @@ impl Side {
         });
         Self {
             engine,
+            room: u64::MAX,
             now,
             told: Vec::new(),
             failed: None,
@@ -192,12 +205,18 @@ impl Side {
             self.engine.handle_body(n, self.now);
             slice = &slice[n..];
         }
-        while let Some(event) = self.engine.handle_input(&mut slice, self.now) {
-            assert!(self.failed.is_none(), "something comes after the failure");
-            if let Event::Failed(failure) = &event {
-                self.failed = Some(*failure);
+        loop {
+            let events = next_events(&mut self.engine, &mut slice, self.room, self.now);
+            if events.is_empty() {
+                break;
             }
-            self.told.push(told(&event));
+            for event in events {
+                assert!(self.failed.is_none(), "something comes after the failure");
+                if let Event::Failed(failure) = &event {
+                    self.failed = Some(*failure);
+                }
+                self.told.push(told(&event));
+            }
         }
         assert!(slice.is_empty(), "input is left although more is needed");
     }
@@ -233,6 +252,7 @@ pub(crate) fn engine(bytes: &[u8], now: Instant) {
     };
     let socket_type = TYPES[usize::from(plan[0]) % TYPES.len()];
     let [mut whole, mut sliced] = [(); 2].map(|()| Side::new(socket_type, now));
+    sliced.room = u64::from(plan[2]) + 1;
     let beginning = beginning(plan[1], socket_type);
     whole.receive(&beginning);
     whole.receive(stream);

@@ -6,6 +6,7 @@
 //! arrives. It never looks beyond it: the byte after the greeting stays in the input.
 
 use crate::options::SocketType;
+use crate::security::Mechanism;
 
 /// The longest greeting, and the only length from version 3.0 on.
 const GREETING_LEN: usize = 64;
@@ -18,6 +19,13 @@ const MINOR: u8 = 1;
 
 /// A security mechanism's name as it stands in the greeting, filled up with zeros.
 pub(crate) type MechanismName = [u8; 20];
+
+/// A mechanism as it stands in the greeting.
+pub(crate) fn mechanism_name(mechanism: Mechanism) -> MechanismName {
+    let mut name = MechanismName::default();
+    name[..mechanism.name().len()].copy_from_slice(mechanism.name().as_bytes());
+    name
+}
 
 /// What the peer speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -8,14 +8,20 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::error::ProtocolError;
+use crate::engine::Failure;
+use crate::error::{ProtocolError, ZapError};
 use crate::msg::{Metadata, Msg};
 use crate::options;
 use crate::options::{Options, SocketType};
+use crate::security::Role;
+use crate::zap::{AuthRequest, Credentials, Verdict};
+use crate::zmtp::command;
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Framing, Limit};
-use crate::zmtp::greeting::{Greeting, Version};
+use crate::zmtp::greeting::{self, Greeting, Version};
 use crate::zmtp::heartbeat::deadline;
-use crate::zmtp::mechanism::{Mechanism, Status, check_routing_id};
+use crate::zmtp::mechanism::{Mechanism, Ours, Status, check_routing_id};
+use crate::zmtp::null::Null;
+use crate::zmtp::plain::{PlainClient, PlainServer};
 
 /// Larger than what any mechanism needs, and small enough to be no way of filling our memory.
 const COMMAND_LIMIT: Limit = Limit {
@@ -37,6 +43,11 @@ pub(crate) struct Local {
     pub(crate) max_msg_size: Option<u64>,
     routing_id: Bytes,
     peer_address: Option<String>,
+    zap_domain: String,
+    demands_mechanism: bool,
+    demands_answer: bool,
+    /// What those who let the peer in say of it.
+    granted: Metadata,
 }
 
 impl Local {
@@ -47,17 +58,34 @@ impl Local {
             max_msg_size: options.max_msg_size,
             routing_id: options.routing_id.clone(),
             peer_address,
+            zap_domain: options.security.zap.domain.clone(),
+            demands_mechanism: options.security.demands_mechanism(),
+            demands_answer: options.security.demands_answer(),
+            granted: Metadata::new(),
         }
     }
 
-    /// What is known of the peer. Where it is, we know better than it does.
+    fn request(&self, credentials: Credentials) -> AuthRequest {
+        AuthRequest {
+            domain: self.zap_domain.clone(),
+            address: self.peer_address.clone().unwrap_or_default(),
+            routing_id: self.routing_id.clone(),
+            credentials,
+        }
+    }
+
+    /// What is known of the peer. Where it is and who it is, others know better than it does.
     fn metadata<'a>(&self, told: impl Iterator<Item = (&'a str, &'a [u8])>) -> Metadata {
         let mut metadata = Metadata::new();
         if let Some(address) = self.peer_address.clone() {
             metadata.insert(Metadata::PEER_ADDRESS, address.into());
         }
+        for (name, value) in self.granted.iter() {
+            metadata.insert(name, Bytes::copy_from_slice(value));
+        }
+        let ours = [Metadata::PEER_ADDRESS, Metadata::USER_ID];
         for (name, value) in told {
-            if !name.eq_ignore_ascii_case(Metadata::PEER_ADDRESS) {
+            if !ours.iter().any(|known| name.eq_ignore_ascii_case(known)) {
                 metadata.insert(name, Bytes::copy_from_slice(value));
             }
         }
@@ -75,8 +103,10 @@ pub(crate) struct Opening {
 
 /// What became of an [`Opening`].
 pub(crate) enum Progress {
-    /// It waits for more bytes.
+    /// It waits for more bytes, or for a verdict.
     Waiting(Opening),
+    /// Whether the peer may come in is to be told by [`Opening::handle_verdict`].
+    Asking(Opening, AuthRequest),
     /// The peer is known; the bytes that are left are its messages.
     Done(Opened),
 }
@@ -96,8 +126,9 @@ impl Opening {
         now: Instant,
         out: &mut Batch,
     ) -> Self {
-        let mechanism = Mechanism::new(options);
-        let (name, id) = (mechanism.name(), &options.routing_id);
+        let mechanism = mechanism(options);
+        let name = greeting::mechanism_name(options.security.mechanism);
+        let id = &options.routing_id;
         let greeting = Greeting::start(options.socket_type, name, id, out.raw());
         Self {
             local: Local::new(options, peer_address),
@@ -123,19 +154,56 @@ impl Opening {
         out: &mut Batch,
     ) -> Result<Progress, ProtocolError> {
         loop {
-            match self.stage.advance(&self.local, input, out)? {
-                Step::Next(stage) => self.stage = stage,
-                Step::Done(version, metadata) => {
-                    return Ok(Progress::Done(Opened {
-                        local: self.local,
-                        version,
-                        metadata,
-                    }));
+            let step = self.stage.advance(&self.local, input, out)?;
+            match step.lead(self.local, self.deadline) {
+                Progress::Waiting(opening) if !input.is_empty() && !opening.is_asking() => {
+                    self = opening;
                 }
+                progress => return Ok(progress),
             }
-            if input.is_empty() {
-                return Ok(Progress::Waiting(self));
+        }
+    }
+
+    /// Takes what came of [`Progress::Asking`], and writes the answer to `out`: a refusal too.
+    pub(crate) fn handle_verdict(
+        mut self,
+        verdict: Verdict,
+        out: &mut Batch,
+    ) -> Result<Progress, Failure> {
+        let Stage::Verdict(ExpectVerdict(mut asking)) = self.stage else {
+            return Ok(Progress::Waiting(self));
+        };
+        match verdict {
+            Verdict::Granted(granted) => self.local.granted = granted,
+            Verdict::NobodyThere if !self.local.demands_answer => {}
+            Verdict::NobodyThere => return Err(Failure::Zap(ZapError::NoHandler)),
+            Verdict::Failed(error) => return Err(Failure::Zap(error)),
+            Verdict::Refused(status) => {
+                asking.refuse(status, out);
+                return Err(Failure::Denied(status));
             }
+        }
+        asking.mechanism.on_granted();
+        let step = asking.answer(&self.local, out)?;
+        Ok(step.lead(self.local, self.deadline))
+    }
+
+    fn is_asking(&self) -> bool {
+        matches!(self.stage, Stage::Verdict(_))
+    }
+}
+
+/// The mechanism that the options say.
+fn mechanism(options: &Options) -> Box<dyn Mechanism> {
+    let ours = Ours::new(options);
+    match options.security.role() {
+        Role::Null => Box::new(Null::new(ours, options.security.asks())),
+        Role::PlainServer => Box::new(PlainServer::new(ours)),
+        Role::PlainClient { username, password } => {
+            Box::new(PlainClient::new(ours, &username, password.as_str()))
+        }
+        Role::CurveServer { .. } | Role::CurveClient { .. } => {
+            Box::new(Null::new(ours, options.security.asks()))
         }
     }
 }
@@ -145,14 +213,37 @@ impl Opening {
 enum Stage {
     Greeting(ExpectGreeting),
     Command(ExpectCommand),
+    Verdict(ExpectVerdict),
     Identity(ExpectIdentity),
 }
 
 /// What came of a stage's input. A stage that comes next although there is input left is a new
-/// one.
+/// one, unless it expects a verdict.
 enum Step {
     Next(Stage),
+    Ask(ExpectVerdict, AuthRequest),
     Done(Version, Metadata),
+}
+
+impl Step {
+    fn lead(self, local: Local, deadline: Option<Instant>) -> Progress {
+        let opening = |local, stage| Opening {
+            local,
+            deadline,
+            stage,
+        };
+        match self {
+            Self::Next(stage) => Progress::Waiting(opening(local, stage)),
+            Self::Ask(stage, request) => {
+                Progress::Asking(opening(local, Stage::Verdict(stage)), request)
+            }
+            Self::Done(version, metadata) => Progress::Done(Opened {
+                local,
+                version,
+                metadata,
+            }),
+        }
+    }
 }
 
 impl Stage {
@@ -165,6 +256,8 @@ impl Stage {
         match self {
             Self::Greeting(stage) => stage.advance(local, input, out),
             Self::Command(stage) => stage.advance(local, input, out),
+            // The input is for later.
+            Self::Verdict(stage) => Ok(Step::Next(Self::Verdict(stage))),
             Self::Identity(stage) => stage.advance(local, input),
         }
     }
@@ -174,7 +267,7 @@ impl Stage {
 #[derive(Debug)]
 struct ExpectGreeting {
     greeting: Greeting,
-    mechanism: Mechanism,
+    mechanism: Box<dyn Mechanism>,
 }
 
 impl ExpectGreeting {
@@ -198,9 +291,13 @@ impl ExpectGreeting {
     ) -> Result<Step, ProtocolError> {
         match version {
             Version::V3_0 | Version::V3_1 if self.greeting.mechanism_matches() => {
-                Ok(ExpectCommand::new(version, self.mechanism).answer(local, out))
+                ExpectCommand::new(version, self.mechanism).answer(local, out)
             }
             Version::V3_0 | Version::V3_1 => Err(ProtocolError::MechanismMismatch),
+            // A peer that has no mechanism must not get around ours.
+            Version::V1 | Version::V2 | Version::Unversioned if local.demands_mechanism => {
+                Err(ProtocolError::MechanismMismatch)
+            }
             Version::V1 | Version::V2 => {
                 let id = Msg::from(local.routing_id.clone());
                 out.push(Framing::of(version), 0, &[], id);
@@ -219,12 +316,16 @@ impl ExpectGreeting {
 #[derive(Debug)]
 struct ExpectCommand {
     version: Version,
-    mechanism: Mechanism,
+    mechanism: Box<dyn Mechanism>,
     decoder: Decoder,
 }
 
+/// Whether a peer may come in is to be told; then its next command is awaited.
+#[derive(Debug)]
+struct ExpectVerdict(ExpectCommand);
+
 impl ExpectCommand {
-    fn new(version: Version, mechanism: Mechanism) -> Self {
+    fn new(version: Version, mechanism: Box<dyn Mechanism>) -> Self {
         Self {
             version,
             mechanism,
@@ -242,18 +343,37 @@ impl ExpectCommand {
         let Some(command) = self.decoder.decode(input)? else {
             return Ok(Step::Next(Stage::Command(self)));
         };
-        self.mechanism.process_handshake_command(&command.msg)?;
-        Ok(self.answer(local, out))
+        let outcome = self.mechanism.process_handshake_command(&command.msg);
+        if outcome == Err(ProtocolError::IncompatibleSocketType) {
+            self.push(&command::incompatible(), out);
+        }
+        outcome?;
+        self.answer(local, out)
     }
 
-    fn answer(mut self, local: &Local, out: &mut Batch) -> Step {
-        while let Some(body) = self.mechanism.next_handshake_command() {
-            out.push(Framing::of(self.version), COMMAND, &[], body.into());
+    fn answer(mut self, local: &Local, out: &mut Batch) -> Result<Step, ProtocolError> {
+        while let Some(body) = self.mechanism.next_handshake_command()? {
+            self.push(&body, out);
         }
-        match self.mechanism.status() {
+        Ok(match self.mechanism.status() {
             Status::Shaking => Step::Next(Stage::Command(self)),
+            Status::Asking(credentials) => {
+                let request = local.request(credentials);
+                Step::Ask(ExpectVerdict(self), request)
+            }
             Status::Ready(told) => Step::Done(self.version, local.metadata(told.iter())),
+        })
+    }
+
+    /// Tells a peer that it is refused. One that may try again is told nothing.
+    fn refuse(&self, status: u16, out: &mut Batch) {
+        if status != 300 {
+            self.push(&command::error(status), out);
         }
+    }
+
+    fn push(&self, body: &[u8], out: &mut Batch) {
+        out.push(Framing::of(self.version), COMMAND, body, Msg::new());
     }
 }
 

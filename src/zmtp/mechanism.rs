@@ -1,126 +1,84 @@
 //! Security mechanisms: who leads the handshake of a 3.x connection, and what it finds out.
 //!
 //! A mechanism owns the handshake's state. It is handed commands and hands commands out, never
-//! frames, and it does not know how they travel. NULL is the only one so far. A mechanism that
-//! encrypts will also be asked to transform the bodies of messages on their way.
+//! frames, and it does not know how they travel; nor does it know who judges its peer. One that
+//! encrypts leaves a [`Cipher`] behind, which seals and opens the traffic. Here are the slot and
+//! what its occupants share; each of them has a file of its own.
 
-use std::mem;
+use std::fmt::Debug;
+
+use zeroize::Zeroizing;
 
 use crate::error::ProtocolError;
 use crate::msg::Metadata;
 use crate::options::{Options, SocketType};
+use crate::zap::Credentials;
 use crate::zmtp::command::{self, Command};
-use crate::zmtp::greeting::MechanismName;
 
 /// The longest routing id.
 const ROUTING_ID_MAX: usize = 255;
+
+/// The body of a command. It may hold a password.
+pub(crate) type CommandBody = Zeroizing<Vec<u8>>;
 
 /// How far a handshake has come.
 #[derive(Debug)]
 pub(crate) enum Status<'a> {
     /// There is something to be sent, or something to be awaited.
     Shaking,
+    /// Whether the peer may come in, who shows this, is to be told by [`Mechanism::on_granted`].
+    Asking(Credentials),
     /// Both sides are content; this is what the peer said of itself.
     Ready(&'a Metadata),
 }
 
 /// The mechanism of one connection.
-#[derive(Debug)]
-pub(crate) enum Mechanism {
-    Null(Null),
-}
-
-impl Mechanism {
-    pub(crate) fn new(options: &Options) -> Self {
-        Self::Null(Null::new(options))
-    }
-
-    /// The name that both greetings must carry.
-    pub(crate) fn name(&self) -> MechanismName {
-        match self {
-            Self::Null(_) => *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-        }
-    }
-
+pub(crate) trait Mechanism: Debug + Send {
     /// The next command to be sent now, if there is one. To be asked until there is none, after
-    /// the greeting and after each command of the peer.
-    pub(crate) fn next_handshake_command(&mut self) -> Option<Vec<u8>> {
-        match self {
-            Self::Null(null) => null.next_handshake_command(),
-        }
-    }
+    /// the greeting, after each command of the peer, and after [`Mechanism::on_granted`].
+    fn next_handshake_command(&mut self) -> Result<Option<CommandBody>, ProtocolError>;
 
     /// Takes a command of the peer.
-    pub(crate) fn process_handshake_command(&mut self, body: &[u8]) -> Result<(), ProtocolError> {
-        match self {
-            Self::Null(null) => null.process_handshake_command(body),
-        }
-    }
+    fn process_handshake_command(&mut self, body: &[u8]) -> Result<(), ProtocolError>;
 
-    pub(crate) fn status(&self) -> Status<'_> {
-        match self {
-            Self::Null(null) => null.status(),
-        }
-    }
+    /// The peer may come in.
+    fn on_granted(&mut self);
+
+    fn status(&self) -> Status<'_>;
 }
 
-/// NULL: no security. Each side sends READY at once, and waits for the other's.
+/// What a mechanism tells of our side, and what it must know to judge the other.
 #[derive(Debug)]
-pub(crate) struct Null {
+pub(crate) struct Ours {
     socket_type: SocketType,
-    progress: Progress,
+    /// Encoded as metadata.
+    properties: Vec<u8>,
 }
 
-#[derive(Debug)]
-enum Progress {
-    /// READY is to be sent.
-    Sending(Vec<u8>),
-    /// READY is to be awaited.
-    Waiting,
-    Ready(Metadata),
-}
-
-impl Null {
-    fn new(options: &Options) -> Self {
+impl Ours {
+    pub(crate) fn new(options: &Options) -> Self {
         Self {
             socket_type: options.socket_type,
-            progress: Progress::Sending(command::ready(properties(options))),
+            properties: command::with_properties(&[], properties(options)),
         }
     }
 
-    fn next_handshake_command(&mut self) -> Option<Vec<u8>> {
-        match &mut self.progress {
-            Progress::Sending(ready) => {
-                let ready = mem::take(ready);
-                self.progress = Progress::Waiting;
-                Some(ready)
-            }
-            Progress::Waiting | Progress::Ready(_) => None,
-        }
+    /// Our properties behind `head`.
+    pub(crate) fn properties_behind(&self, head: &[u8]) -> CommandBody {
+        [head, &self.properties].concat().into()
     }
 
-    fn process_handshake_command(&mut self, body: &[u8]) -> Result<(), ProtocolError> {
-        match (&self.progress, Command::parse(body)) {
-            (Progress::Waiting, Command::Ready(metadata)) => {
-                let metadata = command::parse_metadata(metadata)?;
-                check_peer(self.socket_type, &metadata)?;
-                self.progress = Progress::Ready(metadata);
-                Ok(())
+    /// What the peer says of itself, if it may talk to us. A peer that does not tell its socket
+    /// type may.
+    pub(crate) fn check_peer(&self, metadata: &[u8]) -> Result<Metadata, ProtocolError> {
+        let peer = command::parse_metadata(metadata)?;
+        match peer.get(Metadata::SOCKET_TYPE) {
+            Some(theirs) if !self.socket_type.accepts(theirs) => {
+                return Err(ProtocolError::IncompatibleSocketType);
             }
-            (_, Command::Error(reason)) => {
-                Err(ProtocolError::Refused(command::parse_error(reason)?))
-            }
-            (Progress::Sending(_) | Progress::Ready(_), Command::Ready(_))
-            | (_, Command::Subscribe(_) | Command::Cancel(_) | Command::Ping { .. })
-            | (_, Command::Other) => Err(ProtocolError::UnexpectedCommand),
+            Some(_) | None => check_routing_id(peer.identity().unwrap_or_default())?,
         }
-    }
-
-    fn status(&self) -> Status<'_> {
-        match &self.progress {
-            Progress::Sending(_) | Progress::Waiting => Status::Shaking,
-            Progress::Ready(metadata) => Status::Ready(metadata),
-        }
+        Ok(peer)
     }
 }
 
@@ -140,19 +98,27 @@ fn properties(options: &Options) -> impl Iterator<Item = (&str, &[u8])> {
         )
 }
 
-/// Whether the peer that says this of itself may talk to us. A peer that does not tell its
-/// socket type may.
-fn check_peer(ours: SocketType, peer: &Metadata) -> Result<(), ProtocolError> {
-    match peer.get(Metadata::SOCKET_TYPE) {
-        Some(theirs) if !ours.accepts(theirs) => Err(ProtocolError::IncompatibleSocketType),
-        Some(_) | None => check_routing_id(peer.identity().unwrap_or_default()),
-    }
-}
-
 /// A peer may choose a routing id, but not one of those that we give out, which start with zero.
 pub(crate) fn check_routing_id(id: &[u8]) -> Result<(), ProtocolError> {
     if id.len() > ROUTING_ID_MAX || id.first() == Some(&0) {
         return Err(ProtocolError::InvalidRoutingId);
     }
     Ok(())
+}
+
+/// What is wrong with a command that is not the one that was awaited.
+pub(crate) fn refuse(body: &[u8]) -> ProtocolError {
+    match Command::parse(body) {
+        Command::Error(reason) => match command::parse_error(reason) {
+            Ok(status) => ProtocolError::Refused(status),
+            Err(error) => error,
+        },
+        Command::Ready(_)
+        | Command::Subscribe(_)
+        | Command::Cancel(_)
+        | Command::Join(_)
+        | Command::Leave(_)
+        | Command::Ping { .. }
+        | Command::Other => ProtocolError::UnexpectedCommand,
+    }
 }

@@ -61,6 +61,21 @@ fn another_socket_type() {
 }
 
 #[test]
+fn a_peer_of_another_socket_type_is_told_why_it_is_closed() {
+    let ctx = Ctx::new();
+    let pull = patient(&ctx, PULL);
+    for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
+        pull.bind(endpoint).unwrap();
+        let mut peer = RawPeer::connect(&pull.last_endpoint());
+        peer.send(&opening("DEALER", b""));
+        peer.expect_opening();
+        let why = command_body("ERROR", b"\x18incompatible socket type");
+        assert_eq!(peer.read_frame(), (COMMAND, why));
+        peer.expect_closed();
+    }
+}
+
+#[test]
 fn something_else_than_ready() {
     let early = |bytes: &[u8]| instead_of_ready(bytes);
     refuse(&[

@@ -8,7 +8,8 @@ use crate::*;
 #[test]
 fn types_that_do_not_fit() {
     let types = [
-        PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB,
+        PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB, SERVER, CLIENT, RADIO,
+        DISH, GATHER, SCATTER, PEER, CHANNEL,
     ];
     let ctx = Ctx::new();
     for (n, bound_type) in types.into_iter().enumerate() {

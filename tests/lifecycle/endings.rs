@@ -298,12 +298,12 @@ fn a_closed_socket_takes_no_new_peers_while_it_lingers() {
     assert_eq!(recv(&late), ["lingers"]);
 }
 
-/// A body that uses the library when it is dropped.
+/// A body that uses the library when it is dropped; too large to be copied as it is sent.
 struct Witness(Ctx);
 
 impl AsRef<[u8]> for Witness {
     fn as_ref(&self) -> &[u8] {
-        &[]
+        &[0; 10_000]
     }
 }
 

@@ -72,6 +72,57 @@ fn a_manual_xpub_subscribes_the_peer_of_the_last_event_to_what_it_likes() {
 }
 
 #[test]
+fn the_last_value_goes_to_who_is_new_only() {
+    let ctx = Ctx::new();
+    let set = |xpub: &Socket| xpub.set_xpub_manual_last_value(true).unwrap();
+    let (xpub, [a, b]) = xpub(&ctx, set);
+    let admit = |subscriber: &Socket| {
+        subscriber.send(b"\x01topic", 0).unwrap();
+        assert_eq!(xpub.recv_bytes(0).unwrap(), b"\x01topic");
+        xpub.set_subscribe(b"topic").unwrap();
+    };
+    admit(&a);
+    xpub.send("topic 1", 0).unwrap();
+    admit(&b);
+    xpub.send("topic 1 again", 0).unwrap();
+    xpub.send_multipart(["topic 2", "for both"], 0).unwrap();
+    assert_eq!(heard(&a), [&b"topic 1"[..], b"topic 2", b"for both"]);
+    assert_eq!(heard(&b), [&b"topic 1 again"[..], b"topic 2", b"for both"]);
+    // What does not match goes to nobody, and the next message to all.
+    a.send(b"\x01asked for and not granted", 0).unwrap();
+    xpub.recv_msg(0).unwrap();
+    xpub.send("asked for and not granted", 0).unwrap();
+    xpub.send("topic 3", 0).unwrap();
+    assert_eq!(
+        (heard(&a), heard(&b)),
+        (vec![b"topic 3".to_vec()], vec![b"topic 3".to_vec()])
+    );
+}
+
+#[test]
+fn topics_are_counted() {
+    let ctx = Ctx::new();
+    let (xpub, [a, b]) = xpub(&ctx, |_| {});
+    assert_eq!(xpub.get_topics_count().unwrap(), 0);
+    for (subscriber, request) in [(&a, b"\x01t"), (&b, b"\x01t"), (&b, b"\x01u")] {
+        subscriber.send(request, 0).unwrap();
+    }
+    assert_eq!(xpub.get_topics_count().unwrap(), 2);
+    assert_eq!(b.get_topics_count().unwrap(), 2);
+    a.send(b"\x00t", 0).unwrap();
+    assert_eq!(xpub.get_topics_count().unwrap(), 2);
+    drop(b);
+    wait_until("its topics are gone", || {
+        xpub.get_topics_count().unwrap() == 0
+    });
+    let sub = socket(&ctx, SocketType::SUB);
+    sub.subscribe("").unwrap();
+    sub.subscribe("").unwrap();
+    assert_eq!(sub.get_topics_count().unwrap(), 1);
+    assert_invalid(socket(&ctx, SocketType::PUSH).get_topics_count());
+}
+
+#[test]
 fn a_publisher_drops_or_refuses_what_does_not_fit() {
     for nodrop in [false, true] {
         let ctx = Ctx::new();

@@ -42,6 +42,7 @@ fn queues_and_waits() {
     check!(PUSH, get_linger == Some(30 * SECOND), set_linger: times, not invalid);
     check!(SUB, get_linger == Some(Duration::ZERO), set_linger: times, not invalid);
     check!(XSUB, get_linger == Some(Duration::ZERO), set_linger: times);
+    check!(DISH, get_linger == Some(Duration::ZERO), set_linger: times);
     check!(PUSH, get_affinity == 0, set_affinity: [1, u64::MAX]);
 }
 
@@ -121,6 +122,9 @@ fn system_sockets() {
     check!(PUSH, is_ipv6 == false, set_ipv6: [true, false]);
     check!(PUSH, get_backlog == 100, set_backlog: [0, i32::MAX as u32], not [1 << 31]);
     check!(PUSH, get_tos == 0, set_tos: [255, 0], not [256]);
+    check!(PUSH, get_busy_poll == 0, set_busy_poll: [50, i32::MAX as u32], not [1 << 31]);
+    check!(RADIO, get_multicast_hops == 1, set_multicast_hops: [255, 2], not [0, 256]);
+    check!(RADIO, is_multicast_loop == true, set_multicast_loop: [false, true]);
     check!(PUSH, get_priority == 0, set_priority: [6, i32::MAX as u32], not [1 << 31]);
     check!(PUSH, get_tcp_keepalive == None, set_tcp_keepalive: [Some(true), Some(false), None]);
     check!(
@@ -180,6 +184,8 @@ fn patterns() {
     check!(REQ, is_req_relaxed == false, set_req_relaxed: [true, false]);
     check!(XPUB, is_xpub_verbose == false, set_xpub_verbose: [true, false]);
     check!(XPUB, is_xpub_verboser == false, set_xpub_verboser: [true, false]);
+    check!(XPUB, is_xpub_manual_last_value == false, set_xpub_manual_last_value: [true, false]);
+    check!(RADIO, is_xpub_nodrop == false, set_xpub_nodrop: [true, false]);
     check!(XPUB, is_xpub_manual == false, set_xpub_manual: [true, false]);
     check!(PUB, is_xpub_nodrop == false, set_xpub_nodrop: [true, false]);
     check!(SUB, is_invert_matching == false, set_invert_matching: [true, false]);

@@ -234,6 +234,33 @@ impl End {
         }
     }
 
+    pub(crate) fn set_plain_server(&self) {
+        match self {
+            Ours(socket) => socket.set_security(ferrozmq::Plain::server()).unwrap(),
+            Theirs(socket) => socket.set_plain_server(true).unwrap(),
+        }
+    }
+
+    pub(crate) fn set_plain_client(&self, username: &str, password: &str) {
+        match self {
+            Ours(socket) => {
+                let client = ferrozmq::Plain::client(username, password);
+                socket.set_security(client).unwrap();
+            }
+            Theirs(socket) => {
+                socket.set_plain_username(Some(username)).unwrap();
+                socket.set_plain_password(Some(password)).unwrap();
+            }
+        }
+    }
+
+    pub(crate) fn set_zap_domain(&self, domain: &str) {
+        match self {
+            Ours(socket) => socket.set_zap_domain(domain).unwrap(),
+            Theirs(socket) => socket.set_zap_domain(domain).unwrap(),
+        }
+    }
+
     /// Takes as many messages as come.
     pub(crate) fn set_no_limit(&self) {
         match self {

@@ -1,7 +1,9 @@
 //! The core driven by hand, without its thread.
 
 use super::*;
-use crate::command::{EndpointId, LinkSpec, Parent, SessionSpec, SocketCmd};
+use crate::command::{
+    DatagramForm, DatagramSpec, EndpointId, LinkSpec, Parent, SessionSpec, SocketCmd,
+};
 use crate::io::connection::Input;
 use crate::io::poller::Poller;
 use crate::io::resolver::Resolver;
@@ -41,6 +43,7 @@ fn silent_session(mailbox: &Arc<Mailbox<SocketCmd>>) -> (IoCmd, std::os::unix::n
             endpoint: EndpointId(1),
             options: Arc::new(options),
             events: EventSink::default(),
+            doorkeeper: Arc::new(crate::command::Nobody),
         },
         link: LinkSpec::Accepted {
             socket: ours.into(),
@@ -65,4 +68,45 @@ fn at_the_end_a_session_that_its_socket_never_heard_of_holds_nothing_up() {
     handle.mailbox.post(IoCmd::Stop);
     turn(&mut core);
     assert!(core.is_done());
+}
+
+#[test]
+fn who_goes_on_is_in_the_next_round_once_however_often_it_was_run() {
+    let (mut core, handle, _poller) = core();
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.set_nonblocking(true).unwrap();
+    for _ in 0..200 {
+        udp.send_to(b"\0body", udp.local_addr().unwrap()).unwrap();
+    }
+    let (mut reader, pipe) = crate::pipe::pair(false);
+    reader.set_hwm(0, 0);
+    let spec = DatagramSpec {
+        parent: Parent {
+            mailbox: Arc::new(Mailbox::new()),
+            endpoint: EndpointId(1),
+            options: Arc::new(Options::new(SocketType::DISH)),
+            events: EventSink::default(),
+            doorkeeper: Arc::new(crate::command::Nobody),
+        },
+        socket: udp.into(),
+        form: DatagramForm::Receive,
+        pipe,
+    };
+    handle.mailbox.post(IoCmd::Datagrams(Box::new(spec)));
+    turn(&mut core);
+    let [key] = core.again[..] else {
+        panic!("there is more to receive");
+    };
+    let ready = Readiness {
+        readable: true,
+        writable: true,
+        hangup: false,
+    };
+    core.on_readiness(key, ready);
+    core.on_readiness(key, ready);
+    assert_eq!(core.again, [key]);
+    while !core.again.is_empty() {
+        turn(&mut core);
+    }
+    assert_eq!(reader.unread(), 200);
 }

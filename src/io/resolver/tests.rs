@@ -90,7 +90,7 @@ fn a_source_has_the_family_of_its_destination() {
 #[test]
 fn a_bind_address_is_a_wildcard_a_literal_an_interface_or_a_name() {
     let check = |host: Host, ipv6, expected: &[&str]| {
-        let found = local_addresses(&at(host, 9), ipv6);
+        let found = addresses(&at(host, 9), ipv6);
         let expected: Vec<SocketAddr> = expected.iter().map(|text| text.parse().unwrap()).collect();
         assert_eq!(found, expected);
     };

@@ -31,6 +31,7 @@ fn session() -> (SessionBase, PipeEnd) {
         endpoint: EndpointId(1),
         options: Arc::new(Options::new(SocketType::PUSH)),
         events: EventSink::default(),
+        doorkeeper: Arc::new(crate::command::Nobody),
     };
     let endpoint = Endpoint::for_connect("tcp://127.0.0.1:1").unwrap();
     let spec = SessionSpec {

@@ -44,6 +44,10 @@ pub(super) fn set_priority(socket: &Socket, priority: u32) -> io::Result<()> {
     socket.set_priority(priority)
 }
 
+pub(super) fn set_busy_poll(socket: &Socket, micros: u32) -> io::Result<()> {
+    socket.set_busy_poll(micros)
+}
+
 /// How long sent bytes may stay unacknowledged until the connection is given up.
 pub(super) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(timeout))

@@ -42,6 +42,10 @@ pub(super) fn set_priority(_: &Socket, _: u32) -> io::Result<()> {
     Err(missing("the priority of a socket needs Linux"))
 }
 
+pub(super) fn set_busy_poll(_: &Socket, _: u32) -> io::Result<()> {
+    Err(missing("polling the device needs Linux"))
+}
+
 pub(super) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
     Err(missing("a limit of retransmission needs Linux"))
 }

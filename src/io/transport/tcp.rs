@@ -20,7 +20,7 @@ use crate::options::{Options, Tcp};
 /// A socket that listens on the first of the target's addresses that this host can have.
 pub(super) fn bind(target: &HostPort, options: &Options) -> Result<Socket> {
     let mut last = Error::NoDevice;
-    for address in resolver::local_addresses(target, options.tcp.ipv6) {
+    for address in resolver::addresses(target, options.tcp.ipv6) {
         match bind_to(address, options) {
             Ok(socket) => return Ok(socket),
             Err(error) if is_absent(&error) => last = Error::from_address(error),
@@ -42,7 +42,7 @@ fn bind_to(address: SocketAddr, options: &Options) -> io::Result<Socket> {
 }
 
 /// Whether this host lacks the address or its whole family, so that another may do.
-fn is_absent(error: &io::Error) -> bool {
+pub(super) fn is_absent(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32)
 }
@@ -105,7 +105,7 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn bind_to_device(socket: &Socket, options: &Tcp) -> io::Result<()> {
+pub(super) fn bind_to_device(socket: &Socket, options: &Tcp) -> io::Result<()> {
     match &options.bind_to_device {
         Some(device) => system::bind_to_device(socket, device),
         None => Ok(()),
@@ -123,7 +123,7 @@ fn set_options(socket: &Socket, end: SocketAddr, options: &Options) -> io::Resul
 }
 
 /// The options that a listener has as well as a connection.
-fn set_packets(socket: &Socket, end: SocketAddr, options: &Options) -> io::Result<()> {
+pub(super) fn set_packets(socket: &Socket, end: SocketAddr, options: &Options) -> io::Result<()> {
     set_buffers(socket, options)?;
     if options.tcp.tos != 0 {
         set_tos(socket, end, options.tcp.tos)?;
@@ -131,6 +131,9 @@ fn set_packets(socket: &Socket, end: SocketAddr, options: &Options) -> io::Resul
     // After the type of service, from which Linux derives a priority too.
     if options.priority != 0 {
         system::set_priority(socket, options.priority)?;
+    }
+    if options.busy_poll != 0 {
+        system::set_busy_poll(socket, options.busy_poll)?;
     }
     Ok(())
 }

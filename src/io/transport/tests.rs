@@ -46,7 +46,7 @@ fn target(endpoint: &str) -> Target {
             address: endpoint.strip_prefix("tcp://").unwrap().parse().unwrap(),
             source: None,
         },
-        Endpoint::Inproc(_) => panic!("no socket"),
+        Endpoint::Inproc(_) | Endpoint::Udp(_) => panic!("no connection"),
     }
 }
 
@@ -166,7 +166,7 @@ fn writing_to_a_peer_that_left_is_an_error() {
 fn inproc_has_no_sockets() {
     assert!(matches!(
         try_bind("inproc://x", &options()),
-        Err(Error::InvalidArgument(_))
+        Err(Error::IncompatibleTransport)
     ));
 }
 

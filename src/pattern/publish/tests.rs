@@ -313,6 +313,21 @@ fn a_later_frame_can_be_a_subscription_and_stays_in_its_message() {
 }
 
 #[test]
+fn what_stays_in_a_message_is_data_to_whoever_passes_it_on() {
+    let mut rig = xpub();
+    let peer = rig.connect();
+    let far = rig.wires.far_end(peer);
+    far.write(more("user")).unwrap();
+    far.write(Msg::from("t").of_kind(Kind::Subscribe)).unwrap();
+    far.flush();
+    rig.deliver();
+    for expected in ["user", "t"] {
+        let frame = rig.recv_frame().unwrap();
+        assert_eq!((frame.kind(), frame.as_str()), (Kind::Data, Some(expected)));
+    }
+}
+
+#[test]
 fn subscriptions_in_one_message_are_events_of_their_own() {
     let mut rig = xpub();
     let peer = rig.connect();

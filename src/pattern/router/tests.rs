@@ -161,6 +161,7 @@ fn the_application_can_name_a_peer_before_it_is_there() {
     };
     let origin = Origin {
         routing_id: Some(Bytes::from_static(b"mine")),
+        ..Origin::default()
     };
     let peer = router.connect_by(link, origin);
     router.send(&["mine", "1"]).unwrap();

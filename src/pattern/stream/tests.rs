@@ -27,6 +27,7 @@ fn the_application_can_name_a_connection_before_it_is_up() {
     let mut stream = stream();
     let origin = Origin {
         routing_id: Some(Bytes::from_static(b"server")),
+        ..Origin::default()
     };
     let peer = stream.connect_by(Default::default(), origin.clone());
     assert_eq!(id_of(&stream, peer), "server");

@@ -31,7 +31,7 @@ impl Rig<Subscribe> {
             let sign = match frame.kind() {
                 Kind::Subscribe => "+",
                 Kind::Cancel => "-",
-                Kind::Data | Kind::Peer => "",
+                Kind::Data | Kind::Peer | Kind::Join | Kind::Leave => "",
             };
             told.push(format!("{sign}{}", frame.escape_ascii()));
         }

@@ -214,7 +214,7 @@ fn a_large_body_is_shared_not_copied() {
     let mut rig = Rig::new();
     let peers = [rig.link(10), rig.link(10)];
     rig.match_peers(&peers);
-    let body = Msg::from(vec![7; 1000]);
+    let body = Msg::from(vec![7; 100_000]);
     let memory = body.as_ptr();
     rig.send_frame(body);
     rig.dist.flush(&mut rig.wires.pipes);

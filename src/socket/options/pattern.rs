@@ -67,8 +67,13 @@ pattern_flags! {
     /// it received last (`ZMQ_XPUB_MANUAL`). Default false.
     set_xpub_manual, is_xpub_manual: XpubManual = xpub_manual;
 
-    /// PUB, XPUB: sets whether a message that one of its subscribers has no room for waits, or
-    /// fails with [`Error::Again`], instead of passing that subscriber by (`ZMQ_XPUB_NODROP`).
+    /// XPUB: sets manual mode, as [`Socket::set_xpub_manual`], in which moreover the first message
+    /// sent after an event goes to the peer of that event only, if it subscribed to it
+    /// (`ZMQ_XPUB_MANUAL_LAST_VALUE`): the last value of a topic for who is new. Default false.
+    set_xpub_manual_last_value, is_xpub_manual_last_value: XpubManualLastValue = xpub_manual_last_value;
+
+    /// PUB, XPUB, RADIO: sets whether a message that one of its receivers has no room for waits, or
+    /// fails with [`Error::Again`], instead of passing that one by (`ZMQ_XPUB_NODROP`).
     /// Default false.
     set_xpub_nodrop, is_xpub_nodrop: XpubNodrop = xpub_nodrop;
 
@@ -178,6 +183,16 @@ impl Socket {
         let welcome = Some(message).filter(|message| !message.is_empty());
         self.processed()?
             .set_pattern(PatternOption::XpubWelcome(welcome.map(Msg::copied)))
+    }
+
+    /// PUB, XPUB, SUB, XSUB: how many different topics are subscribed to (`ZMQ_TOPICS_COUNT`): by
+    /// all peers, or by this socket.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for another socket type, [`Error::Term`].
+    pub fn get_topics_count(&self) -> Result<usize> {
+        let count = self.processed()?.topics_count();
+        count.ok_or(Error::InvalidArgument("the socket type has no topics"))
     }
 
     // ── named and raw peers ──────────────────────────────────────────────────────────────────

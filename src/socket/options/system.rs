@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::time_above_zero;
+use crate::endpoint::HostPort;
 use crate::error::{Error, Result};
 use crate::socket::Socket;
 
@@ -17,6 +18,9 @@ const INT_MAX: u32 = i32::MAX as u32;
 /// Linux's limits of keep-alive probes.
 const KEEPALIVE_COUNT_MAX: u32 = 127;
 const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
+
+/// The longest name or password for a proxy.
+const LOGIN_MAX: usize = 255;
 
 /// The longest name of a network device.
 const DEVICE_NAME_MAX: usize = 15;
@@ -70,6 +74,21 @@ plain_options! {
     /// from 7 on it needs a privilege. Default 0. Linux only. Takes effect for endpoints bound or
     /// connected later.
     set_priority, get_priority: u32 = priority, priority;
+
+    /// Sets for how many microseconds the system polls the network device before a wait for tcp
+    /// packets sleeps (`ZMQ_BUSY_POLL`), at most `i32::MAX`; 0: as the system is configured. To
+    /// raise it needs a privilege. Default 0. Linux only. Takes effect for endpoints bound or
+    /// connected later.
+    set_busy_poll, get_busy_poll: u32 = busy_poll, busy_poll;
+
+    /// Sets how many hops a datagram to a multicast group may make (`ZMQ_MULTICAST_HOPS`), 1 to
+    /// 255; 1 stays in this network. Default 1. Takes effect for `udp://` endpoints connected
+    /// later.
+    set_multicast_hops, get_multicast_hops: u32 = multicast.hops, hops;
+
+    /// Sets whether datagrams to a multicast group are received on this host too
+    /// (`ZMQ_MULTICAST_LOOP`). Default true. Takes effect for `udp://` endpoints connected later.
+    set_multicast_loop, is_multicast_loop: bool = multicast.to_self;
 }
 
 fn buffer_size(size: Option<usize>) -> Result<Option<usize>> {
@@ -109,6 +128,31 @@ fn priority(priority: u32) -> Result<u32> {
         return Err(Error::InvalidArgument("a priority is at most 2147483647"));
     }
     Ok(priority)
+}
+
+fn login(text: &str) -> Result<String> {
+    if text.len() > LOGIN_MAX {
+        return Err(Error::InvalidArgument(
+            "names and passwords for a proxy have at most 255 bytes",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn busy_poll(micros: u32) -> Result<u32> {
+    if micros > INT_MAX {
+        return Err(Error::InvalidArgument(
+            "a device is polled for at most 2147483647 microseconds",
+        ));
+    }
+    Ok(micros)
+}
+
+fn hops(hops: u32) -> Result<u32> {
+    if !(1..=u32::from(u8::MAX)).contains(&hops) {
+        return Err(Error::InvalidArgument("a datagram makes 1 to 255 hops"));
+    }
+    Ok(hops)
 }
 
 impl Socket {
@@ -175,6 +219,70 @@ impl Socket {
     pub fn get_use_fd(&self) -> Result<Option<RawFd>> {
         let base = self.processed()?;
         Ok(base.options.use_fd.as_ref().map(|fd| fd.as_raw_fd()))
+    }
+
+    // ── the proxy ────────────────────────────────────────────────────────────────────────────
+
+    /// Connects over tcp through a SOCKS5 proxy, `host:port` (`ZMQ_SOCKS_PROXY`), which looks up the
+    /// host to connect to; `None`: directly. Default `None`. Takes effect for endpoints connected
+    /// later. What the proxy takes of time belongs to [`Socket::set_handshake_ivl`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is not a host and a port, [`Error::Term`].
+    pub fn set_socks_proxy(&self, proxy: Option<&str>) -> Result<()> {
+        let mut base = self.processed()?;
+        let parse = |text: &str| {
+            let proxy = HostPort::parse_target(text).map_err(Error::InvalidArgument)?;
+            Ok::<_, Error>((proxy, text.to_owned()))
+        };
+        base.options.tcp.socks.proxy = proxy.map(parse).transpose()?;
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_socks_proxy`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_socks_proxy(&self) -> Result<Option<String>> {
+        let base = self.processed()?;
+        let proxy = base.options.tcp.socks.proxy.as_ref();
+        Ok(proxy.map(|(_, text)| text.clone()))
+    }
+
+    /// Sets the name that the proxy is told if it asks (`ZMQ_SOCKS_USERNAME`), at most 255 bytes;
+    /// empty, the default: none. Takes effect for endpoints connected later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is longer, [`Error::Term`].
+    pub fn set_socks_username(&self, username: &str) -> Result<()> {
+        self.processed()?.options.tcp.socks.username = login(username)?;
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_socks_username`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_socks_username(&self) -> Result<String> {
+        Ok(self.processed()?.options.tcp.socks.username.clone())
+    }
+
+    /// Sets the password for [`Socket::set_socks_username`] (`ZMQ_SOCKS_PASSWORD`), at most 255
+    /// bytes; empty by default. It travels in the clear. Takes effect for endpoints connected later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is longer, [`Error::Term`].
+    pub fn set_socks_password(&self, password: &str) -> Result<()> {
+        self.processed()?.options.tcp.socks.password = login(password)?;
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_socks_password`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_socks_password(&self) -> Result<String> {
+        Ok(self.processed()?.options.tcp.socks.password.clone())
     }
 
     // ── filters ──────────────────────────────────────────────────────────────────────────────

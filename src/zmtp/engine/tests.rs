@@ -6,12 +6,17 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::engine::next_events;
+use crate::error::ZapError;
+use crate::msg::Metadata;
 use crate::options::SocketType::{self, *};
+use crate::zap::Credentials;
 
 mod handshake;
 mod heartbeat;
 mod old_peers;
 mod pair;
+mod plain;
 mod traffic;
 
 const SIGNATURE: &[u8] = b"\xFF\0\0\0\0\0\0\0\x01\x7F";
@@ -21,6 +26,7 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Clone, PartialEq, Debug)]
 enum Seen {
     Ready(Vec<(String, Vec<u8>)>),
+    Authenticate(Credentials),
     Message(Kind, Vec<u8>, bool),
     Failed(Failure),
 }
@@ -32,7 +38,9 @@ impl From<Event> for Seen {
                 let properties = peer.iter().map(|(name, value)| (name.into(), value.into()));
                 Self::Ready(properties.collect())
             }
+            Event::Authenticate(request) => Self::Authenticate(request.credentials),
             Event::Message(msg) => Self::Message(msg.kind(), msg.to_vec(), msg.more()),
+            Event::Run(run) => panic!("{run:?} is taken apart"),
             Event::Failed(failure) => Self::Failed(failure),
         }
     }
@@ -43,6 +51,18 @@ fn ready(properties: &[(&str, &str)]) -> Seen {
         .iter()
         .map(|(name, value)| ((*name).into(), (*value).into()));
     Seen::Ready(owned.collect())
+}
+
+fn denied(status: u16) -> Seen {
+    Seen::Failed(Failure::Denied(status))
+}
+
+fn granted(properties: &[(&str, &str)]) -> Verdict {
+    let mut metadata = Metadata::new();
+    for (name, value) in properties {
+        metadata.insert(name, Bytes::copy_from_slice(value.as_bytes()));
+    }
+    Verdict::Granted(metadata)
 }
 
 fn message(body: impl AsRef<[u8]>) -> Seen {
@@ -68,6 +88,7 @@ fn failed(error: ProtocolError) -> Seen {
 /// One engine, driven as a session drives it.
 struct Side {
     engine: StreamEngine,
+    room: u64,
     now: Instant,
 }
 
@@ -87,6 +108,7 @@ impl Side {
         };
         Self {
             engine: StreamEngine::new(spec),
+            room: u64::MAX,
             now,
         }
     }
@@ -110,8 +132,12 @@ impl Side {
             input = &input[n..];
         }
         let mut seen = Vec::new();
-        while let Some(event) = self.engine.handle_input(&mut input, self.now) {
-            seen.push(event.into());
+        loop {
+            let events = next_events(&mut self.engine, &mut input, self.room, self.now);
+            if events.is_empty() {
+                break;
+            }
+            seen.extend(events.into_iter().map(Seen::from));
         }
         assert!(input.is_empty(), "all of the input is taken");
         seen
@@ -145,6 +171,13 @@ impl Side {
         sent
     }
 
+    /// Tells the engine whether its peer may come in.
+    fn judge(&mut self, verdict: Verdict) -> Option<Seen> {
+        self.engine
+            .handle_verdict(verdict, self.now)
+            .map(Into::into)
+    }
+
     fn push(&mut self, msg: impl Into<Msg>) {
         assert!(self.engine.wants_messages());
         self.engine.push(msg.into());
@@ -159,6 +192,40 @@ impl Side {
         }
         self.now = end;
         Ok(())
+    }
+}
+
+/// Two engines and the two byte streams between them.
+struct Pair {
+    sides: [Side; 2],
+    seen: [Vec<Seen>; 2],
+    chunk: usize,
+}
+
+impl Pair {
+    fn new(types: [SocketType; 2], chunk: usize) -> Self {
+        Self::of(types.map(Side::new), chunk)
+    }
+
+    fn of(sides: [Side; 2], chunk: usize) -> Self {
+        Self {
+            sides,
+            seen: [vec![], vec![]],
+            chunk,
+        }
+    }
+
+    /// Carries bytes until there are none.
+    fn drive(&mut self) {
+        loop {
+            let [a, b] = &mut self.sides;
+            let (to_b, to_a) = (a.sent(), b.sent());
+            if to_a.is_empty() && to_b.is_empty() {
+                return;
+            }
+            self.seen[0].extend(a.receive_sliced(&to_a, &[self.chunk]));
+            self.seen[1].extend(b.receive_sliced(&to_b, &[self.chunk]));
+        }
     }
 }
 

@@ -5,36 +5,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Two engines and the two byte streams between them.
-struct Pair {
-    sides: [Side; 2],
-    seen: [Vec<Seen>; 2],
-    chunk: usize,
-}
-
-impl Pair {
-    fn new(types: [SocketType; 2], chunk: usize) -> Self {
-        Self {
-            sides: types.map(Side::new),
-            seen: [vec![], vec![]],
-            chunk,
-        }
-    }
-
-    /// Carries bytes until there are none.
-    fn drive(&mut self) {
-        loop {
-            let [a, b] = &mut self.sides;
-            let (to_b, to_a) = (a.sent(), b.sent());
-            if to_a.is_empty() && to_b.is_empty() {
-                return;
-            }
-            self.seen[0].extend(a.receive_sliced(&to_a, &[self.chunk]));
-            self.seen[1].extend(b.receive_sliced(&to_b, &[self.chunk]));
-        }
-    }
-}
-
 #[test]
 fn two_engines_shake_hands_and_talk_whatever_the_slices() {
     for chunk in [1, 2, 3, 7, 10, 11, 12, 63, 64, 65]

@@ -1,0 +1,147 @@
+//! A frame as bytes: flags, length, body, the form of ZMTP 2 and later (RFC 15, 23, 37).
+//!
+//! Pipes hold frames in this form, so that whole runs of them go to a connection, or come from
+//! one, without being looked at one by one more than it takes to find their ends. This file knows
+//! the form and nothing else; it never allocates.
+
+use crate::msg::{Kind, Msg};
+
+/// More frames of the message follow.
+pub(crate) const MORE: u8 = 1;
+/// The length takes eight bytes.
+pub(crate) const LONG: u8 = 2;
+/// The frame is a command.
+pub(crate) const COMMAND: u8 = 4;
+
+/// A body above this size is not worth a copy: it travels beside the bytes, in its own memory.
+pub(crate) const COPY_MAX: usize = 4 * 1024;
+
+/// How long the head of a frame with a body of `size` bytes is.
+pub(crate) fn head_len(size: usize) -> usize {
+    if size <= 0xFF { 2 } else { 9 }
+}
+
+/// Fills `space`, which has [`head_len`] and the body's length in bytes.
+#[inline(always)]
+pub(crate) fn write(space: &mut [u8], flags: u8, body: &[u8]) {
+    let (head, rest) = space.split_at_mut(head_len(body.len()));
+    match head {
+        [first, size] => {
+            *first = flags;
+            #[expect(clippy::cast_possible_truncation, reason = "the head has two bytes")]
+            {
+                *size = body.len() as u8;
+            }
+        }
+        _ => {
+            head[0] = flags | LONG;
+            head[1..].copy_from_slice(&(body.len() as u64).to_be_bytes());
+        }
+    }
+    rest.copy_from_slice(body);
+}
+
+/// The body of a frame that travels as bytes; `None` for what travels as a value: large bodies,
+/// and what has properties that bytes do not tell.
+#[inline(always)]
+pub(crate) fn plain(msg: &Msg) -> Option<&[u8]> {
+    let body = msg.as_bytes();
+    (body.len() <= COPY_MAX && msg.kind() == Kind::Data && !msg.has_properties()).then_some(body)
+}
+
+/// A frame at the front of some bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Record {
+    pub(crate) more: bool,
+    /// Where the body begins and ends; the end is also the frame's.
+    pub(crate) body: usize,
+    pub(crate) end: usize,
+}
+
+impl Record {
+    /// The frame at the front of `bytes`; `None` if it is not whole, or is none that may travel
+    /// as bytes: its body is larger than `max`, or it has other flags.
+    #[inline(always)]
+    pub(crate) fn parse(bytes: &[u8], max: usize) -> Option<Self> {
+        let (flags, size, body) = match *bytes {
+            [flags, size, ..] if flags & !MORE == 0 => (flags, usize::from(size), 2),
+            [flags, a, b, c, d, e, f, g, h, ..] if flags & !MORE == LONG => {
+                let size = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+                (flags, usize::try_from(size).ok()?, 9)
+            }
+            _ => return None,
+        };
+        (size <= max && size <= bytes.len() - body).then(|| Self {
+            more: flags & MORE != 0,
+            body,
+            end: body + size,
+        })
+    }
+
+    /// The frame itself, of the bytes that it was found at the front of.
+    #[inline(always)]
+    pub(crate) fn frame(self, bytes: &[u8]) -> Msg {
+        let mut frame = Msg::copied(&bytes[self.body..self.end]);
+        frame.set_more(self.more);
+        frame
+    }
+}
+
+/// The frames at the front of some bytes, copied out.
+pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = Msg> {
+    std::iter::from_fn(move || {
+        let record = Record::parse(bytes, COPY_MAX)?;
+        let frame = record.frame(bytes);
+        bytes = &bytes[record.end..];
+        Some(frame)
+    })
+}
+
+/// Whole frames in a row.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Run {
+    /// How many bytes they are.
+    pub(crate) len: usize,
+    /// How many messages end in them.
+    pub(crate) messages: u64,
+    /// The last of them has others behind it.
+    pub(crate) more: bool,
+}
+
+impl Run {
+    /// The frames at the front of `bytes`, as far as they are whole, no body is larger than `max`,
+    /// `limit` bytes are not exceeded by more than a frame, and no more than `room` messages end.
+    #[inline]
+    pub(crate) fn scan(bytes: &[u8], max: usize, limit: usize, room: u64) -> Self {
+        let mut run = Self::default();
+        while run.len < limit && run.messages < room {
+            let Some(record) = Record::parse(&bytes[run.len..], max) else {
+                break;
+            };
+            run.len += record.end;
+            run.messages += u64::from(!record.more);
+            run.more = record.more;
+        }
+        run
+    }
+
+    /// Like [`Run::scan`], but ends with the end of a message; empty if none ends.
+    #[inline]
+    pub(crate) fn scan_messages(bytes: &[u8], max: usize, limit: usize, room: u64) -> Self {
+        let (mut run, mut at) = (Self::default(), 0);
+        while at < limit && run.messages < room {
+            let Some(record) = Record::parse(&bytes[at..], max) else {
+                break;
+            };
+            at += record.end;
+            if !record.more {
+                run.len = at;
+                run.messages += 1;
+            }
+        }
+        run
+    }
+}
+
+#[cfg(test)]
+mod tests;
