@@ -120,7 +120,7 @@ impl Feeds {
     /// Moves messages on to the pattern; returns whether there is more that it may take. To be
     /// called between messages.
     pub(crate) fn pump(&mut self, pattern: &mut dyn Pattern, pipes: &mut Pipes) -> bool {
-        if self.pipes.is_empty() {
+        if self.pipes.is_empty() && self.refused.is_none() {
             return false;
         }
         let moved = (0..BUDGET).take_while(|_| self.move_message(pattern, pipes));
@@ -158,3 +158,6 @@ impl Feeds {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -39,8 +39,8 @@ use crate::socket::{DONTWAIT, Message, Multipart, Socket, check_flags};
 ///   such a DEALER or PAIR is received by nobody.
 ///
 /// # Back-pressure
-/// While the socket cannot send on, each sender's queue fills up to the high-water mark that
-/// [`Socket::set_sndhwm`] had when the first sender was made; then the sender waits. A PUB drops
+/// While the socket cannot send on, each sender's queue fills up to what [`Socket::set_sndhwm`] said
+/// when [`Socket::sender`] was called; then the sender waits. A PUB drops
 /// for slow subscribers, as ever, and so hardly ever lets a sender wait.
 ///
 /// # The end
