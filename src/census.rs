@@ -109,8 +109,12 @@ impl Census {
     pub(crate) fn stop_all(&self) {
         let mut state = self.state.lock();
         state.stopped = true;
-        for entry in state.sockets.values() {
-            entry.mailbox.post(SocketCmd::Stop);
+        let entries = state.sockets.values();
+        let mailboxes: Vec<_> = entries.map(|entry| entry.mailbox.clone()).collect();
+        // Whoever watches a socket is told outside the lock.
+        drop(state);
+        for mailbox in mailboxes {
+            mailbox.post(SocketCmd::Stop);
         }
     }
 

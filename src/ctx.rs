@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::authenticator::Authenticator;
 use crate::census::{Census, OpenSocket, SocketId};
 use crate::command::{IoCmd, IoHandle};
 use crate::error::{Error, Result};
@@ -263,6 +264,32 @@ impl Ctx {
     #[cfg(test)]
     pub(crate) fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// Who decides which peers the context's sockets let in; the same one in each call. From the
+    /// first call on, and as long as the context lives, nobody is let in by a PLAIN or CURVE server
+    /// who is not named in its [`Rules`](crate::Rules), which name nobody at first: set them before
+    /// binding.
+    ///
+    /// There is one judge in a context: the authenticator takes the place of a ZAP handler on
+    /// `inproc://zeromq.zap.01`, so that binding that name fails from then on.
+    ///
+    /// ```
+    /// use ferrozmq::{Ctx, CurveKeyPair, Rules};
+    ///
+    /// # fn main() -> ferrozmq::Result<()> {
+    /// let ctx = Ctx::new();
+    /// let client = CurveKeyPair::new()?;
+    /// let authenticator = ctx.authenticator()?;
+    /// authenticator.set_rules(Rules::new().allow_key(client.public_key, "ann"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::AddrInUse`] if a ZAP handler of the application's own is bound to that name.
+    pub fn authenticator(&self) -> Result<Authenticator> {
+        self.0.registry.authenticator()
     }
 
     pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {

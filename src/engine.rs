@@ -59,6 +59,14 @@ pub(crate) enum Failure {
     HeartbeatTimeout,
 }
 
+impl Failure {
+    /// Whether the peer is refused for what it is, and is still to read why.
+    pub(crate) fn is_refusal(self) -> bool {
+        let incompatible = Self::Protocol(ProtocolError::IncompatibleSocketType);
+        self == incompatible || matches!(self, Self::Denied(_))
+    }
+}
+
 impl From<ProtocolError> for Failure {
     fn from(error: ProtocolError) -> Self {
         Self::Protocol(error)

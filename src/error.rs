@@ -153,12 +153,10 @@ pub enum ProtocolError {
     /// A handshake command is larger than any mechanism needs.
     #[error("handshake command larger than the limit")]
     CommandTooLarge,
-    /// A box does not open: it was made with other keys, or altered.
+    /// A box does not open: it was made with other keys, or altered. Or a key is one with which
+    /// nothing can be secret.
     #[error("cryptographic failure")]
     Cryptographic,
-    /// Two sides that are to encrypt cannot agree on a secret, since one's key makes it known.
-    #[error("weak key")]
-    KeyExchange,
     /// An encrypted message is older than one that came before: it was replayed.
     #[error("message out of sequence")]
     InvalidSequence,
@@ -188,7 +186,6 @@ impl ProtocolError {
             Self::MalformedWelcome => 0x1000_0017,
             Self::InvalidMetadata | Self::InvalidRoutingId => 0x1000_0018,
             Self::InvalidSequence => 0x1000_0002,
-            Self::KeyExchange => 0x1000_0003,
             Self::Cryptographic => 0x1100_0001,
             Self::MechanismMismatch => 0x1100_0002,
             Self::IncompatibleSocketType

@@ -34,6 +34,21 @@ pub fn engine_pair(bytes: &[u8]) {
     fuzzing::engine_pair(bytes, Instant::now());
 }
 
+/// A PLAIN handshake of which a part is altered.
+pub fn plain(bytes: &[u8]) {
+    fuzzing::plain(bytes, Instant::now());
+}
+
+/// A CURVE handshake of which a part is altered.
+pub fn curve(bytes: &[u8]) {
+    fuzzing::curve(bytes, Instant::now());
+}
+
+/// What a ZAP handler answers.
+pub fn zap_reply(bytes: &[u8]) {
+    fuzzing::zap_reply(bytes);
+}
+
 /// The text of an endpoint: what it is printed as means the same.
 pub fn endpoint(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -96,6 +111,30 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn handshakes_can_be_altered_in_any_way(
+            which in 0..16u8,
+            how in any::<u8>(),
+            edit in vec(any::<u8>(), 0..300),
+        ) {
+            let bytes = [&[which, how], &edit[..]].concat();
+            plain(&bytes);
+            curve(&bytes);
+        }
+
+        #[test]
+        fn zap_handlers_can_answer_anything(
+            mut frames in vec(vec(any::<u8>(), 0..9), 0..9),
+            right in any::<u8>(),
+        ) {
+            for (n, frame) in ["", "1.0", "1", "200"].iter().enumerate() {
+                if right >> n & 1 == 1 && n < frames.len() {
+                    frames[n] = frame.as_bytes().to_vec();
+                }
+            }
+            zap_reply(&frames.join(&0xFF));
+        }
 
         #[test]
         fn two_engines_understand_each_other(script in vec(any::<u8>(), 4..40)) {

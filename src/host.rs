@@ -36,7 +36,8 @@ impl Hosted {
                 let left = deadline.saturating_duration_since(now);
                 dying.socket.options.linger.set(Some(left));
             }
-            self.reaper.reap(dying, now);
+            dying.socket.give_up_names(now);
+            self.reaper.reap(dying);
         }
         Turn::Gone
     }

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::authenticator::Authenticator;
 use crate::command::{Answer, Doorkeeper, EndpointId, SocketCmd};
 use crate::error::Error;
 use crate::mailbox::Mailbox;
@@ -17,10 +18,25 @@ use crate::zap::{self, AuthRequest, Verdict};
 
 type SocketMailbox = Arc<Mailbox<SocketCmd>>;
 
-#[derive(Debug)]
-struct Bound {
-    mailbox: SocketMailbox,
-    endpoint: EndpointId,
+/// Who has a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub mailbox: SocketMailbox,
+    pub endpoint: EndpointId,
+    /// Its shares in the high-water marks of its pipes: who connects has the room at once, and not
+    /// only when the other has noticed.
+    pub send_hwm: u32,
+    pub recv_hwm: u32,
+}
+
+impl Bound {
+    /// Hands over the far end of a pipe.
+    fn take(&self, mut end: PipeEnd) {
+        end.set_hwm(self.send_hwm, self.recv_hwm);
+        end.report(true);
+        self.mailbox
+            .post(SocketCmd::Bind(Box::new(end), self.endpoint));
+    }
 }
 
 /// A pipe whose other end waits for a bind.
@@ -38,6 +54,8 @@ struct Pending {
 struct Names {
     bound: HashMap<String, Bound>,
     pending: HashMap<String, Vec<Pending>>,
+    /// Who has the name of the ZAP handler, in place of a socket.
+    authenticator: Option<Authenticator>,
 }
 
 /// The inproc names of one context.
@@ -49,33 +67,33 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::AddrInUse`] if the name is bound.
-    pub(crate) fn bind(
-        &self,
-        name: &str,
-        mailbox: &SocketMailbox,
-        endpoint: EndpointId,
-        now: Instant,
-    ) -> Result<(), Error> {
+    pub(crate) fn bind(&self, name: &str, bound: Bound, now: Instant) -> Result<(), Error> {
         let mut names = self.0.lock();
-        if names.bound.contains_key(name) {
+        let reserved = names.authenticator.is_some() && name == zap::HANDLER;
+        if reserved || names.bound.contains_key(name) {
             return Err(Error::AddrInUse);
         }
-        names.bound.insert(
-            name.to_owned(),
-            Bound {
-                mailbox: mailbox.clone(),
-                endpoint,
-            },
-        );
+        names.bound.insert(name.to_owned(), bound.clone());
         let expired = names.purge(now);
         let pending = names.pending.remove(name).unwrap_or_default();
         drop(names);
         drop(expired);
         for Pending { end, .. } in pending {
-            end.report(true);
-            mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+            bound.take(end);
         }
         Ok(())
+    }
+
+    /// The authenticator, which from the first call on has the name of the ZAP handler.
+    ///
+    /// # Errors
+    /// [`Error::AddrInUse`] if a socket has bound that name.
+    pub(crate) fn authenticator(&self) -> Result<Authenticator, Error> {
+        let mut names = self.0.lock();
+        if names.bound.contains_key(zap::HANDLER) {
+            return Err(Error::AddrInUse);
+        }
+        Ok(names.authenticator.get_or_insert_default().clone())
     }
 
     /// Hands the far end of a new pipe to whoever has bound the name, now or later; the near
@@ -89,11 +107,10 @@ impl Registry {
     ) {
         let mut names = self.0.lock();
         match names.bound.get(name) {
-            Some(Bound { mailbox, endpoint }) => {
-                let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
+            Some(bound) => {
+                let bound = bound.clone();
                 drop(names);
-                end.report(true);
-                mailbox.post(SocketCmd::Bind(Box::new(end), endpoint));
+                bound.take(end);
             }
             None => {
                 let expired = names.purge(now);
@@ -166,15 +183,19 @@ impl Registry {
 }
 
 impl Doorkeeper for Registry {
-    fn ask(&self, _request: &AuthRequest) -> Answer {
+    fn ask(&self, request: &AuthRequest) -> Answer {
         let names = self.0.lock();
-        let Some(Bound { mailbox, endpoint }) = names.bound.get(zap::HANDLER) else {
+        if let Some(authenticator) = names.authenticator.clone() {
+            drop(names);
+            return Answer::Verdict(authenticator.judge(request));
+        }
+        let Some(bound) = names.bound.get(zap::HANDLER).cloned() else {
             return Answer::Verdict(Verdict::NobodyThere);
         };
-        let (mailbox, endpoint) = (mailbox.clone(), *endpoint);
         drop(names);
         let (ours, theirs) = pipe::pair(false);
-        mailbox.post(SocketCmd::Bind(Box::new(theirs), endpoint));
+        let command = SocketCmd::Bind(Box::new(theirs), bound.endpoint);
+        bound.mailbox.post(command);
         Answer::Handler(Box::new(ours))
     }
 }

@@ -43,6 +43,12 @@
 //! [`proxy`](fn@proxy) connects two, [`Timers`] are for what comes later, and [`Socket::monitor`]
 //! tells what happens to connections.
 //!
+//! # Security
+//!
+//! A connection is open to everybody unless [`Socket::set_security`] says otherwise: [`Curve`]
+//! encrypts and authenticates by keys, [`Plain`] asks for a password. [`Ctx::authenticator`]
+//! decides who is let in.
+//!
 //! # Errors
 //!
 //! [`Error`] says what went wrong, and [`Error::errno`] how libzmq numbers it. A call that would
@@ -87,6 +93,7 @@ mod msg;
 mod record;
 mod z85;
 mod keys;
+mod certificate;
 mod security;
 mod zap;
 mod endpoint;
@@ -116,6 +123,7 @@ mod pattern;
 
 // Layer 4: the vocabulary of threads.
 mod command;
+mod authenticator;
 mod inproc;
 mod census;
 
@@ -149,6 +157,7 @@ pub mod bench_support;
 pub mod fuzzing;
 
 pub use crate::aio::{AsyncSocket, Sending};
+pub use crate::authenticator::{Authenticator, Decision, Rules};
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result, ZapError};

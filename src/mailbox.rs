@@ -1,8 +1,10 @@
 //! [`Mailbox`]: commands from any thread to one owner.
 //!
 //! The owner looks with one load ([`Mailbox::is_pending`]), so that it can look before every
-//! message. It is signalled only when it said that it sleeps, once per sleep. A closed mailbox
-//! takes nothing: what is posted to it is dropped, and dropping is what ends the things in it.
+//! message. It is signalled only when it said that it sleeps, once per sleep. Besides, somebody
+//! can watch: he is told whenever the first command comes after a drain, asleep or not. A closed
+//! mailbox takes nothing: what is posted to it is dropped, and dropping is what ends the things in
+//! it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,12 +18,15 @@ const PENDING: usize = 1;
 const ASLEEP: usize = 2;
 /// The owner is gone.
 const CLOSED: usize = 4;
+/// Somebody watches. Only the owner changes it.
+const WATCHED: usize = 8;
 
 /// A queue of commands `C` with one owner.
 pub(crate) struct Mailbox<C> {
     state: AtomicUsize,
     queue: Queue<C>,
     signal: Mutex<Arc<dyn Signal>>,
+    watch: Mutex<Option<Arc<dyn Signal>>>,
 }
 
 impl<C> Mailbox<C> {
@@ -30,6 +35,7 @@ impl<C> Mailbox<C> {
             state: AtomicUsize::new(0),
             queue: Queue::new(),
             signal: Mutex::new(Arc::new(NoSignal)),
+            watch: Mutex::new(None),
         }
     }
 
@@ -49,6 +55,9 @@ impl<C> Mailbox<C> {
         if before & (ASLEEP | PENDING) == ASLEEP {
             let signal = self.signal.lock().clone();
             signal.signal();
+        }
+        if before & (WATCHED | PENDING) == WATCHED {
+            self.tell_watcher();
         }
         true
     }
@@ -71,12 +80,16 @@ impl<C> Mailbox<C> {
     /// Owner: announces that it will wait for its signal. False if something is pending: do not.
     #[must_use]
     pub(crate) fn may_sleep(&self) -> bool {
-        match self
-            .state
-            .compare_exchange(0, ASLEEP, Ordering::AcqRel, Ordering::Acquire)
-        {
+        // Relaxed: our own bit.
+        let watched = self.state.load(Ordering::Relaxed) & WATCHED;
+        match self.state.compare_exchange(
+            watched,
+            watched | ASLEEP,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        ) {
             Ok(_) => true,
-            Err(state) => state == ASLEEP,
+            Err(state) => state == watched | ASLEEP,
         }
     }
 
@@ -95,6 +108,30 @@ impl<C> Mailbox<C> {
             if self.is_pending() {
                 signal.signal();
             }
+        }
+    }
+
+    /// Owner: from now on, `watch` is told when something comes after a drain; at once if something
+    /// is pending. It is told beside the signal of a sleeping owner. `None`: nobody is.
+    pub(crate) fn set_watch(&self, watch: Option<Arc<dyn Signal>>) {
+        let is_watched = watch.is_some();
+        *self.watch.lock() = watch;
+        // Acquire: partner of the `fetch_or` in `post`: either its poster sees the bit, or we see
+        // that something is pending.
+        let before = if is_watched {
+            self.state.fetch_or(WATCHED, Ordering::AcqRel)
+        } else {
+            self.state.fetch_and(!WATCHED, Ordering::AcqRel)
+        };
+        if before & PENDING != 0 {
+            self.tell_watcher();
+        }
+    }
+
+    fn tell_watcher(&self) {
+        let watch = self.watch.lock().clone();
+        if let Some(watch) = watch {
+            watch.signal();
         }
     }
 

@@ -5,8 +5,10 @@
 //! by reference count (zero-copy). Cloning never copies more than 64 bytes. This file never knows
 //! how a frame travels; the crate-internal [`Kind`] only labels it.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::ops::Deref;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,6 +31,32 @@ enum Body {
     Shared(Arc<[u8]>),
     /// Somebody else's memory: a `Vec`, a static, a slice of a larger buffer, foreign memory.
     Borrowed(Bytes),
+}
+
+impl Body {
+    const EMPTY: Self = Self::Inline {
+        len: 0,
+        bytes: [0; INLINE_MAX],
+    };
+
+    /// Puts a copy of `body` in the place of what was here.
+    #[inline(always)]
+    fn copy_from(&mut self, body: &[u8]) {
+        if body.len() > INLINE_MAX {
+            *self = Self::Shared(Arc::from(body));
+            return;
+        }
+        if !matches!(self, Self::Inline { .. }) {
+            *self = Self::EMPTY;
+        }
+        if let Self::Inline { len, bytes } = self {
+            copy_small(bytes, body);
+            #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
+            {
+                *len = body.len() as u8;
+            }
+        }
+    }
 }
 
 /// What a frame is to the engine. Applications only ever see `Data`.
@@ -66,6 +94,7 @@ pub(crate) enum Kind {
 pub struct Msg {
     body: Body,
     metadata: Option<Arc<Metadata>>,
+    /// With a NUL behind it.
     group: Option<Arc<Box<str>>>,
     routing_id: u32,
     kind: Kind,
@@ -82,11 +111,9 @@ const _: () = assert!(
 impl Msg {
     /// An empty message.
     #[must_use]
+    #[inline]
     pub fn new() -> Self {
-        Self::with_body(Body::Inline {
-            len: 0,
-            bytes: [0; INLINE_MAX],
-        })
+        Self::with_body(Body::EMPTY)
     }
 
     /// A message of `len` zero bytes, to be filled through [`Msg::make_mut`].
@@ -102,14 +129,9 @@ impl Msg {
     #[must_use]
     #[inline(always)]
     pub fn copied(body: &[u8]) -> Self {
-        if body.len() > INLINE_MAX {
-            return Self::with_body(Body::Shared(Arc::from(body)));
-        }
-        let mut bytes = [0; INLINE_MAX];
-        copy_small(&mut bytes, body);
-        #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
-        let len = body.len() as u8;
-        Self::with_body(Body::Inline { len, bytes })
+        let mut msg = Self::new();
+        msg.body.copy_from(body);
+        msg
     }
 
     /// A message over memory that lives as long as the program; nothing is copied.
@@ -130,6 +152,18 @@ impl Msg {
         T: AsRef<[u8]> + Send + 'static,
     {
         Self::with_body(Body::Borrowed(Bytes::from_owner(owner)))
+    }
+
+    /// Makes this a frame with a copy of `body`, whatever it was; only the metadata stays. The
+    /// frame is built where it is to be, since moving a message costs more than copying a body.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self, body: &[u8], more: bool) {
+        self.body.copy_from(body);
+        self.group = None;
+        self.routing_id = 0;
+        self.kind = Kind::Data;
+        self.more = more;
+        self.uncounted = false;
     }
 
     #[inline(always)]
@@ -204,14 +238,30 @@ impl Msg {
         self.more = more;
     }
 
-    /// Whether the body's memory is shared: with a clone, or because it is not the message's own
+    /// Whether the body's memory is shared: with a clone, or because it is nobody's own: a static
     /// (`ZMQ_SHARED`).
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match &self.body {
             Body::Inline { .. } => false,
             Body::Shared(bytes) => Arc::strong_count(bytes) > 1,
-            Body::Borrowed(_) => true,
+            Body::Borrowed(bytes) => !bytes.is_unique(),
+        }
+    }
+
+    /// Where the body lies, for interfaces to other languages. Reading is always allowed, until
+    /// the message is moved or changed; writing only while [`Msg::is_shared`] is false and the
+    /// memory was made for it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn body_ptr(&mut self) -> *mut u8 {
+        match &mut self.body {
+            Body::Inline { bytes, .. } => bytes.as_mut_ptr(),
+            Body::Shared(bytes) => match Arc::get_mut(bytes) {
+                Some(own) => own.as_mut_ptr(),
+                None => Arc::as_ptr(bytes).cast::<u8>().cast_mut(),
+            },
+            Body::Borrowed(bytes) => bytes.as_ptr().cast_mut(),
         }
     }
 
@@ -236,7 +286,15 @@ impl Msg {
     /// The group of RADIO and DISH sockets; empty by default.
     #[must_use]
     pub fn group(&self) -> &str {
-        self.group.as_deref().map_or("", |group| group)
+        let group = self.group.as_deref().map_or("\0", |group| group);
+        &group[..group.len() - 1]
+    }
+
+    /// The group of RADIO and DISH sockets as a C string.
+    #[must_use]
+    pub fn group_cstr(&self) -> &CStr {
+        let group = self.group.as_deref().map_or("\0", |group| group);
+        CStr::from_bytes_with_nul(group.as_bytes()).unwrap_or_default()
     }
 
     /// Sets the group of RADIO and DISH sockets.
@@ -249,19 +307,13 @@ impl Msg {
                 "a group has at most 255 bytes, none of them NUL",
             ));
         }
-        self.group = (!group.is_empty()).then(|| Arc::new(group.into()));
+        self.group = (!group.is_empty()).then(|| Arc::new(format!("{group}\0").into()));
         Ok(())
     }
 
-    /// Takes the routing id away: it means something to its own socket only.
-    pub(crate) fn clear_routing_id(&mut self) {
-        self.routing_id = 0;
-    }
-
-    /// Sets the routing id as a SERVER's, which is not 0.
-    pub(crate) fn with_routing_id(mut self, id: u32) -> Self {
+    /// Sets the routing id as a SERVER does; 0 takes it away.
+    pub(crate) fn assign_routing_id(&mut self, id: u32) {
         self.routing_id = id;
-        self
     }
 
     /// Gives the message the group of another, without a copy.
@@ -311,9 +363,13 @@ impl Msg {
         self.metadata.as_ref()
     }
 
+    /// Sets the metadata. Costs nothing where they are these already, as when an application
+    /// receives into one message again and again.
     #[inline]
-    pub(crate) fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
-        self.metadata = metadata;
+    pub(crate) fn set_metadata(&mut self, metadata: Option<&Arc<Metadata>>) {
+        if self.metadata.as_ref().map(Arc::as_ptr) != metadata.map(Arc::as_ptr) {
+            self.metadata = metadata.cloned();
+        }
     }
 
     /// Whether the message has what its bytes and its MORE flag do not tell.
@@ -544,7 +600,9 @@ impl<T> From<SendError<T>> for Error {
 /// What a connection's handshake told about the peer: ZMTP properties by name.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
-    properties: Vec<(Box<str>, Bytes)>,
+    /// Names, and values with a NUL behind them.
+    properties: Vec<(Box<str>, Box<[u8]>)>,
+    source_fd: Option<RawFd>,
 }
 
 impl Metadata {
@@ -562,19 +620,48 @@ impl Metadata {
     }
 
     /// Adds a property; the first value of a name stands.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers have the value to give"
+    )]
     pub(crate) fn insert(&mut self, name: &str, value: Bytes) {
         if self.get(name).is_none() {
-            self.properties.push((name.into(), value));
+            let value = [&value, &b"\0"[..]].concat();
+            self.properties.push((name.into(), value.into()));
         }
+    }
+
+    /// The same, but of a connection with this descriptor.
+    pub(crate) fn with_source_fd(&self, fd: RawFd) -> Self {
+        Self {
+            source_fd: Some(fd),
+            ..self.clone()
+        }
+    }
+
+    /// The descriptor of the connection, if it was accepted (`ZMQ_SRCFD`): for looking up what
+    /// the system knows of it. It may be closed already, and its number used again.
+    #[must_use]
+    pub fn source_fd(&self) -> Option<RawFd> {
+        self.source_fd
     }
 
     /// The value of a property. Names are compared without regard to case (RFC 23).
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let (_, value) = self
-            .properties
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))?;
+        let (_, value) = self.find(name)?.split_last()?;
+        Some(value)
+    }
+
+    /// The value of a property as a C string, up to its first NUL.
+    #[must_use]
+    pub fn get_cstr(&self, name: &str) -> Option<&CStr> {
+        CStr::from_bytes_until_nul(self.find(name)?).ok()
+    }
+
+    fn find(&self, name: &str) -> Option<&[u8]> {
+        let mut all = self.properties.iter();
+        let (_, value) = all.find(|(n, _)| n.eq_ignore_ascii_case(name))?;
         Some(value)
     }
 
@@ -586,9 +673,12 @@ impl Metadata {
 
     /// All properties, in the order the peer sent them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.properties
-            .iter()
-            .map(|(name, value)| (&**name, &value[..]))
+        self.properties.iter().map(|(name, value)| {
+            (
+                &**name,
+                value.split_last().map_or(&[][..], |(_, value)| value),
+            )
+        })
     }
 }
 

@@ -5,7 +5,6 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -17,8 +16,8 @@ use crate::socket_base::SocketBase;
 /// What the reaper is told.
 #[derive(Debug)]
 enum ReaperCmd {
-    /// A socket was closed, at this time.
-    Reap(Dying, Instant),
+    /// A socket was closed.
+    Reap(Dying),
     /// One of its sockets has commands.
     Poke(Key),
     Stop,
@@ -55,9 +54,9 @@ impl Reaper {
     }
 
     /// Closes a socket. Never waits.
-    pub(crate) fn reap(&self, dying: Dying, now: Instant) {
+    pub(crate) fn reap(&self, dying: Dying) {
         // Without a reaper the context has ended, and there is nothing to linger for.
-        let _ = self.0.send(ReaperCmd::Reap(dying, now));
+        let _ = self.0.send(ReaperCmd::Reap(dying));
     }
 
     /// Ends the thread.
@@ -89,16 +88,16 @@ impl Graveyard {
     fn run(mut self, commands: &Receiver<ReaperCmd>) {
         for command in commands {
             match command {
-                ReaperCmd::Reap(dying, now) => self.reap(dying, now),
+                ReaperCmd::Reap(dying) => self.reap(dying),
                 ReaperCmd::Poke(key) => self.look_after(key),
                 ReaperCmd::Stop => return,
             }
         }
     }
 
-    fn reap(&mut self, mut dying: Dying, now: Instant) {
+    fn reap(&mut self, mut dying: Dying) {
         self.census.set_closed(dying.id);
-        dying.socket.close(now);
+        dying.socket.close();
         let mailbox = dying.socket.mailbox().clone();
         let key = self.dying.insert(dying);
         let poke: Arc<dyn Signal> = Arc::new(Poke {

@@ -129,6 +129,21 @@ impl Signal for FdSignaler {
     }
 }
 
+/// A signal that calls a function of the application's.
+pub(crate) struct Callback(pub Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Callback")
+    }
+}
+
+impl Signal for Callback {
+    fn signal(&self) {
+        (self.0)();
+    }
+}
+
 /// The signal of tasks, which wakes all that wait. Each of `N` ways to wait has a place for one.
 #[derive(Debug)]
 pub(crate) struct TaskSignal<const N: usize>([AtomicWaker; N]);

@@ -6,6 +6,10 @@ mod common;
 #[path = "common/peer.rs"]
 mod peer;
 
+#[path = "security/authenticator.rs"]
+mod authenticator;
+#[path = "security/curve.rs"]
+mod curve;
 #[path = "security/options.rs"]
 mod options;
 #[path = "security/plain.rs"]

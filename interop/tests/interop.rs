@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "interop/curve.rs"]
+mod curve;
 #[path = "interop/end.rs"]
 mod end;
 #[path = "interop/heartbeats.rs"]

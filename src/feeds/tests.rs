@@ -83,8 +83,8 @@ impl Fed {
 }
 
 fn send(sender: &mut PipeEnd, bodies: &[&str]) {
-    for frame in message(bodies) {
-        sender.write(frame).expect("there is no limit");
+    for mut frame in message(bodies) {
+        sender.write(&mut frame).expect("there is no limit");
     }
     sender.flush();
 }

@@ -99,7 +99,7 @@ pub(crate) struct SessionBase {
     link: Link,
     pipe: Option<PipeEnd>,
     /// A ZAP handler that was asked about the peer.
-    inquiry: Option<Inquiry>,
+    inquiry: Option<Box<Inquiry>>,
     /// Who the reader of the pipe was told that the peer is.
     introduced: Option<Arc<Metadata>>,
     /// The last frame taken from the pipe has others behind it.
@@ -366,10 +366,10 @@ impl SessionBase {
         }
     }
 
-    fn deliver(&mut self, msg: Msg) {
+    fn deliver(&mut self, mut msg: Msg) {
         if let Some(pipe) = &mut self.pipe {
             // The room was looked at before. A socket that is closed hears nothing any more.
-            let _ = pipe.write(msg);
+            let _ = pipe.write(&mut msg);
         }
     }
 
@@ -598,7 +598,7 @@ impl SessionBase {
             Answer::Verdict(verdict) => self.on_verdict(verdict, cx),
             Answer::Handler(pipe) => {
                 let me = (cx.mailbox.clone(), self.me.key);
-                self.inquiry = Some(Inquiry::begin(*pipe, request, me));
+                self.inquiry = Some(Box::new(Inquiry::begin(*pipe, request, me)));
                 // Only a reader that has found nothing is told of something.
                 self.hear_verdict(cx)
             }
@@ -614,7 +614,10 @@ impl SessionBase {
 
     /// Takes up what a handler has answered, if it has.
     fn hear_verdict(&mut self, cx: &mut IoContext) -> Result<(), Reason> {
-        let verdict = self.inquiry.as_mut().and_then(Inquiry::poll_verdict);
+        let verdict = self
+            .inquiry
+            .as_mut()
+            .and_then(|inquiry| inquiry.poll_verdict());
         let Some(verdict) = verdict else {
             return Ok(());
         };
@@ -646,6 +649,7 @@ impl SessionBase {
         if let Role::Dialer { backoff, .. } = &mut self.role {
             backoff.reset();
         }
+        let peer = self.with_source(peer);
         if self.pipe.is_none() {
             self.bind_pipe(peer.clone(), cx);
         } else {
@@ -662,6 +666,17 @@ impl SessionBase {
             let kind = EventKind::HandshakeSucceeded;
             let event = monitor::Event::new(kind, &connection.local, &connection.remote);
             self.parent.events.emit(event.with_peer(Some(peer)));
+        }
+    }
+
+    /// Adds the descriptor, if the connection is the only one of the session: a peer that is
+    /// connected to again is told of again only if it is another.
+    fn with_source(&self, peer: Arc<Metadata>) -> Arc<Metadata> {
+        match (&self.role, &self.link) {
+            (Role::Acceptor, Link::Up(connection)) => {
+                Arc::new(peer.with_source_fd(connection.fd()))
+            }
+            _ => peer,
         }
     }
 

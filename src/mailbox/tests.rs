@@ -62,6 +62,34 @@ mod plain {
     }
 
     #[test]
+    fn who_watches_is_told_of_the_first_command_after_a_drain() {
+        let (mailbox, signal) = counted();
+        let watch = Arc::new(Counter::default());
+        mailbox.set_watch(Some(watch.clone()));
+        mailbox.post(1);
+        mailbox.post(2);
+        assert_eq!((watch.count(), signal.count()), (1, 0));
+        assert_eq!(mailbox.drain().count(), 2);
+        assert!(mailbox.may_sleep());
+        assert!(mailbox.may_sleep());
+        mailbox.post(3);
+        assert_eq!((watch.count(), signal.count()), (2, 1));
+        mailbox.set_watch(None);
+        assert_eq!(mailbox.drain().count(), 1);
+        mailbox.post(4);
+        assert_eq!(watch.count(), 2);
+    }
+
+    #[test]
+    fn a_new_watch_is_told_at_once_if_something_is_pending() {
+        let (mailbox, _) = counted();
+        mailbox.post(1);
+        let watch = Arc::new(Counter::default());
+        mailbox.set_watch(Some(watch.clone()));
+        assert_eq!(watch.count(), 1);
+    }
+
+    #[test]
     fn a_closed_mailbox_drops_what_it_has_and_what_comes() {
         let (mailbox, _) = counted();
         let command = Arc::new(());

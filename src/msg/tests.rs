@@ -68,10 +68,12 @@ fn foreign_memory_is_freed_once_when_the_last_clone_goes() {
 #[test]
 fn groups_and_routing_ids_are_checked() {
     let mut msg = Msg::new();
+    assert_eq!((msg.group(), msg.group_cstr()), ("", c""));
     assert!(msg.set_group(&"g".repeat(256)).is_err());
     assert!(msg.set_group("a\0b").is_err());
     msg.set_group("weather").unwrap();
     assert_eq!(msg.group(), "weather");
+    assert_eq!(msg.group_cstr(), c"weather");
     assert!(msg.set_routing_id(0).is_err());
     msg.set_routing_id(5).unwrap();
     assert_eq!(msg.routing_id(), 5);
@@ -83,7 +85,80 @@ fn metadata_names_ignore_case_and_the_first_value_stands() {
     metadata.insert("X-Role", Bytes::from_static(b"one"));
     metadata.insert("x-role", Bytes::from_static(b"two"));
     let mut msg = Msg::new();
-    msg.set_metadata(Some(Arc::new(metadata)));
+    msg.set_metadata(Some(&Arc::new(metadata)));
     assert_eq!(msg.gets("X-ROLE"), Some("one"));
     assert_eq!(msg.gets("X-Other"), None);
+}
+
+#[test]
+fn metadata_can_be_had_as_c_strings() {
+    let mut metadata = Metadata::new();
+    metadata.insert("X-Role", Bytes::from_static(b"one"));
+    metadata.insert("X-Cut", Bytes::from_static(b"a\0b"));
+    metadata.insert("X-None", Bytes::new());
+    let c_string = |name| metadata.get_cstr(name).map(|found| found.to_bytes());
+    assert_eq!(c_string("X-Role"), Some(&b"one"[..]));
+    assert_eq!(c_string("X-Cut"), Some(&b"a"[..]));
+    assert_eq!(c_string("X-None"), Some(&b""[..]));
+    assert_eq!(c_string("X-Other"), None);
+    assert_eq!(metadata.get("X-Cut"), Some(&b"a\0b"[..]));
+    let all: Vec<_> = metadata.iter().map(|(_, value)| value).collect();
+    assert_eq!(all, [&b"one"[..], b"a\0b", b""]);
+}
+
+#[test]
+fn a_body_is_shared_with_clones_and_if_it_is_static() {
+    assert!(Msg::from_static(b"static").is_shared());
+    for msg in [Msg::copied(&[1; 80]), Msg::from(vec![1; 80])] {
+        assert!(!msg.is_shared());
+        let clone = msg.clone();
+        assert!(msg.is_shared() && clone.is_shared());
+        drop(clone);
+        assert!(!msg.is_shared());
+    }
+}
+
+#[test]
+fn the_body_lies_where_its_pointer_says() {
+    for mut msg in [
+        Msg::copied(&[1; 8]),
+        Msg::copied(&[1; 80]),
+        Msg::from(vec![1; 80]),
+        Msg::from_static(b"static"),
+    ] {
+        assert_eq!(msg.body_ptr().cast_const(), msg.as_bytes().as_ptr());
+        let _clone = msg.clone();
+        assert_eq!(msg.body_ptr().cast_const(), msg.as_bytes().as_ptr());
+    }
+}
+
+#[test]
+fn a_message_is_filled_again_as_if_it_were_new() {
+    let metadata = Arc::new(Metadata::new());
+    for old in [Msg::new(), Msg::from([1; 500]), Msg::from_static(&[2; 500])] {
+        for body in [&[3; 0][..], &[3; 5], &[3; INLINE_MAX], &[3; 500]] {
+            let mut msg = old.clone().of_kind(Kind::Cancel);
+            msg.set_group("g").unwrap();
+            msg.set_routing_id(7).unwrap();
+            msg.set_uncounted();
+            msg.set_metadata(Some(&metadata));
+            msg.refill(body, true);
+            assert!(msg == *body && msg.more() && msg.kind() == Kind::Data);
+            assert!(!msg.has_properties() && msg.metadata().is_some());
+            assert!(!msg.is_shared());
+        }
+    }
+}
+
+#[test]
+fn what_a_message_held_is_dropped_when_it_is_filled_again() {
+    let (body, metadata) = (Bytes::from(vec![1; 100]), Arc::new(Metadata::new()));
+    let mut msg = Msg::from(body.clone());
+    msg.set_metadata(Some(&metadata));
+    assert_eq!((body.is_unique(), Arc::strong_count(&metadata)), (false, 2));
+    msg.set_metadata(Some(&metadata));
+    msg.refill(b"small", false);
+    assert_eq!((body.is_unique(), Arc::strong_count(&metadata)), (true, 2));
+    msg.set_metadata(None);
+    assert_eq!(Arc::strong_count(&metadata), 1);
 }

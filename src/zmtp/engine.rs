@@ -15,6 +15,7 @@ use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
 use crate::zap::Verdict;
+use crate::zmtp::cipher::{Cipher, OVERHEAD};
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::Version;
@@ -88,7 +89,12 @@ impl StreamEngine {
                 Some(Event::Authenticate(Box::new(request)))
             }
             Progress::Done(opened) => {
-                self.phase = Phase::Traffic(Traffic::new(opened.version, &opened.local, now));
+                self.phase = Phase::Traffic(Traffic::new(
+                    opened.version,
+                    opened.cipher,
+                    &opened.local,
+                    now,
+                ));
                 Some(Event::Ready(Arc::new(opened.metadata)))
             }
         }
@@ -97,8 +103,7 @@ impl StreamEngine {
     /// What was to be sent is forgotten, but for a refusal.
     fn fail(&mut self, failure: Failure) -> Failure {
         self.phase = Phase::Failed;
-        let refused = Failure::Protocol(ProtocolError::IncompatibleSocketType);
-        if !matches!(failure, Failure::Denied(_)) && failure != refused {
+        if !failure.is_refusal() {
             self.batch = Batch::default();
         }
         failure
@@ -147,13 +152,8 @@ impl Engine for StreamEngine {
     }
 
     fn push(&mut self, msg: Msg) {
-        match &self.phase {
-            Phase::Traffic(traffic) => {
-                if let Some(group) = traffic.groups.frame_before(&msg) {
-                    push(traffic.version, group, &mut self.batch);
-                }
-                push(traffic.version, msg, &mut self.batch);
-            }
+        match &mut self.phase {
+            Phase::Traffic(traffic) => traffic.push(msg, &mut self.batch),
             Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no message was wanted"),
         }
     }
@@ -181,6 +181,9 @@ impl Engine for StreamEngine {
 
     fn shrink(&mut self) {
         self.batch.shrink();
+        if let Phase::Traffic(traffic) = &mut self.phase {
+            traffic.shrink();
+        }
     }
 
     fn set_paused(&mut self, paused: bool, now: Instant) {
@@ -217,17 +220,26 @@ struct Traffic {
     /// Messages go both ways in the form that pipes hold them in, with nothing before or around
     /// them.
     has_runs: bool,
+    /// The end of a message has not come, so that no run was found: until it does, none is looked
+    /// for, lest a message of many frames is looked through again for each of them.
+    mid_message: bool,
     groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
+    /// What frames are sealed with, if they are.
+    cipher: Option<Box<Cipher>>,
     decoder: Decoder,
     heartbeat: Heartbeat,
 }
 
 impl Traffic {
-    fn new(version: Version, local: &Local, now: Instant) -> Self {
+    fn new(version: Version, cipher: Option<Box<Cipher>>, local: &Local, now: Instant) -> Self {
+        let overhead = if cipher.is_some() { OVERHEAD as u64 } else { 0 };
         let limit = Limit {
-            size: local.max_msg_size.unwrap_or(u64::MAX),
+            size: local
+                .max_msg_size
+                .unwrap_or(u64::MAX)
+                .saturating_add(overhead),
             error: ProtocolError::MessageTooLarge,
         };
         let publishes = local.socket_type.publishes();
@@ -235,9 +247,13 @@ impl Traffic {
         Self {
             version,
             publishes,
-            has_runs: Framing::of(version) == Framing::V2 && !groups.are_sent_along(),
+            has_runs: Framing::of(version) == Framing::V2
+                && !groups.are_sent_along()
+                && cipher.is_none(),
+            mid_message: false,
             groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
+            cipher,
             decoder: Decoder::new(Framing::of(version), limit),
             heartbeat: if version.has_commands() {
                 Heartbeat::new(&local.heartbeat, now)
@@ -261,15 +277,16 @@ impl Traffic {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
             }
-            if self.has_runs {
+            if self.has_runs && !self.mid_message {
                 if let Some(run) = self.decoder.take_run(input, room) {
                     return Ok(Some(Event::Run(run)));
                 }
             }
-            let Some(Frame { msg, is_command }) = self.decoder.decode(input)? else {
+            let Some(Frame { msg, is_command }) = self.next_frame(input)? else {
                 return Ok(None);
             };
             if !is_command || !self.version.has_commands() {
+                self.mid_message = msg.more();
                 match self.groups.handle_frame(msg)? {
                     Some(msg) => return Ok(Some(Event::Message(msg))),
                     None => continue,
@@ -278,6 +295,22 @@ impl Traffic {
             if let Some(event) = self.on_command(&msg, now, out) {
                 return Ok(Some(event));
             }
+        }
+    }
+
+    fn shrink(&mut self) {
+        if let Some(cipher) = &mut self.cipher {
+            cipher.shrink();
+        }
+    }
+
+    fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ProtocolError> {
+        match &mut self.cipher {
+            None => self.decoder.decode(input),
+            Some(cipher) => match self.decoder.decode_body(input)? {
+                Some(body) => cipher.open(body).map(Some),
+                None => Ok(None),
+            },
         }
     }
 
@@ -296,7 +329,7 @@ impl Traffic {
             }
             Command::Ping { ttl, context } => {
                 self.heartbeat.limit_silence(ttl, now);
-                push_command(command::PONG, Msg::copied(context), out);
+                self.push_command(command::PONG, context, out);
                 None
             }
             Command::Subscribe(_)
@@ -311,40 +344,54 @@ impl Traffic {
 
     fn handle_timeout(&mut self, now: Instant, out: &mut Batch) -> Result<(), Failure> {
         if let Some(ttl) = self.heartbeat.handle_timeout(now)? {
-            push_command(command::PING, Msg::copied(&ttl), out);
+            self.push_command(command::PING, &ttl, out);
         }
         Ok(())
+    }
+
+    fn push(&mut self, msg: Msg, out: &mut Batch) {
+        if let Some(group) = self.groups.frame_before(&msg) {
+            self.push_frame(group, out);
+        }
+        self.push_frame(msg, out);
+    }
+
+    /// Encodes a frame for the peer.
+    fn push_frame(&mut self, msg: Msg, out: &mut Batch) {
+        let by_command = self.version.subscribes_by_command();
+        let (flags, prefix): (u8, &[u8]) = match msg.kind() {
+            Kind::Data => (if msg.more() { MORE } else { 0 }, &[]),
+            Kind::Subscribe if by_command => (COMMAND, command::SUBSCRIBE),
+            Kind::Subscribe => (0, &[1]),
+            Kind::Cancel if by_command => (COMMAND, command::CANCEL),
+            Kind::Cancel => (0, &[0]),
+            Kind::Join if self.version.has_commands() => (COMMAND, command::JOIN),
+            Kind::Leave if self.version.has_commands() => (COMMAND, command::LEAVE),
+            // An older peer has no way to hear it.
+            Kind::Join | Kind::Leave => return,
+            Kind::Peer => return debug_assert!(false, "the peer's record stays here"),
+        };
+        match &mut self.cipher {
+            None => out.push(Framing::of(self.version), flags, prefix, msg),
+            Some(cipher) => cipher.push(flags, prefix, &msg, out),
+        }
+    }
+
+    /// Encodes a command of ours, unless the peer does not read what it was sent: a flood of PINGs
+    /// must not fill our memory with PONGs.
+    fn push_command(&mut self, name: &[u8], argument: &[u8], out: &mut Batch) {
+        if out.pending() >= BATCH_MAX {
+            return;
+        }
+        match &mut self.cipher {
+            None => out.push(Framing::V2, COMMAND, name, Msg::copied(argument)),
+            Some(cipher) => cipher.push(COMMAND, name, argument, out),
+        }
     }
 }
 
 fn subscription(kind: Kind, topic: &[u8]) -> Event {
     Event::Message(Msg::copied(topic).of_kind(kind))
-}
-
-/// Encodes a frame for a peer of this version.
-fn push(version: Version, msg: Msg, out: &mut Batch) {
-    let by_command = version.subscribes_by_command();
-    let (flags, prefix): (u8, &[u8]) = match msg.kind() {
-        Kind::Data => (if msg.more() { MORE } else { 0 }, &[]),
-        Kind::Subscribe if by_command => (COMMAND, command::SUBSCRIBE),
-        Kind::Subscribe => (0, &[1]),
-        Kind::Cancel if by_command => (COMMAND, command::CANCEL),
-        Kind::Cancel => (0, &[0]),
-        Kind::Join if version.has_commands() => (COMMAND, command::JOIN),
-        Kind::Leave if version.has_commands() => (COMMAND, command::LEAVE),
-        // An older peer has no way to hear it.
-        Kind::Join | Kind::Leave => return,
-        Kind::Peer => return debug_assert!(false, "the peer's record stays here"),
-    };
-    out.push(Framing::of(version), flags, prefix, msg);
-}
-
-/// Encodes a command of ours, unless the peer does not read what it was sent: a flood of PINGs
-/// must not fill our memory with PONGs.
-fn push_command(name: &[u8], argument: Msg, out: &mut Batch) {
-    if out.pending() < BATCH_MAX {
-        out.push(Framing::V2, COMMAND, name, argument);
-    }
 }
 
 #[cfg(test)]

@@ -65,6 +65,22 @@ pub(crate) struct Frame {
     pub(crate) is_command: bool,
 }
 
+/// The body of a frame that has arrived: where it arrived, or in memory of its own.
+#[derive(Debug)]
+pub(crate) enum Body<'a> {
+    Lent(&'a [u8]),
+    Whole(Msg),
+}
+
+impl AsRef<[u8]> for Body<'_> {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Lent(bytes) => bytes,
+            Self::Whole(msg) => msg,
+        }
+    }
+}
+
 /// What stands before a body.
 #[derive(Clone, Copy, Debug)]
 struct Head {
@@ -261,6 +277,22 @@ impl Decoder {
         (run.len > 0).then_some(run)
     }
 
+    /// As [`Decoder::decode`], but of the body only, which is lent if all of it is there.
+    pub(crate) fn decode_body<'a>(
+        &mut self,
+        input: &mut &'a [u8],
+    ) -> Result<Option<Body<'a>>, ProtocolError> {
+        if matches!(&self.reading, Reading::Head(partial) if partial.len == 0) {
+            if let Some((head, len)) = Head::parse(self.framing, input)? {
+                if let Some(body) = input[len..].get(..self.checked(head)?.size) {
+                    *input = &input[len + body.len()..];
+                    return Ok(Some(Body::Lent(body)));
+                }
+            }
+        }
+        Ok(self.decode(input)?.map(|frame| Body::Whole(frame.msg)))
+    }
+
     /// Where to read the next bytes to, if the body on its way is large and much is missing.
     pub(crate) fn body_space(&mut self) -> Option<&mut [u8]> {
         match &mut self.reading {
@@ -277,15 +309,20 @@ impl Decoder {
         }
     }
 
+    fn checked(&self, head: Head) -> Result<Head, ProtocolError> {
+        if head.size as u64 > self.limit.size {
+            return Err(self.limit.error);
+        }
+        Ok(head)
+    }
+
     /// A body that is all there is copied once; of any other, what is there.
     fn start_body(
         &mut self,
         head: Head,
         input: &mut &[u8],
     ) -> Result<Option<Frame>, ProtocolError> {
-        if head.size as u64 > self.limit.size {
-            return Err(self.limit.error);
-        }
+        self.checked(head)?;
         if let Some((body, rest)) = input.split_at_checked(head.size) {
             *input = rest;
             return Ok(Some(head.frame(Msg::copied(body))));
@@ -356,6 +393,13 @@ impl Batch {
             engine::Run::Copy(bytes) => self.bytes.extend_from_slice(bytes),
             engine::Run::Keep(bytes) => self.push_body(bytes.into()),
         }
+    }
+
+    /// Adds the head of a frame without flags; its body, of this size, is to be written to the end
+    /// of what is returned.
+    pub(crate) fn push_open_frame(&mut self, size: usize) -> &mut Vec<u8> {
+        self.push_head(Framing::V2, 0, size);
+        &mut self.bytes
     }
 
     /// The batch for writing bytes that are not frames to its end.

@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Engine, Event, Failure, next_events};
 use crate::error::ProtocolError;
-use crate::msg::Msg;
+use crate::keys::{CurveKeyPair, SecretKey};
+use crate::msg::{Metadata, Msg};
 use crate::options::{Options, SocketType};
+use crate::security::{Curve, Plain, Security};
+use crate::zap::Verdict;
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::{Greeting, MechanismName, Version};
-use crate::zmtp::{EngineSpec, StreamEngine};
+use crate::zmtp::{EngineSpec, StreamEngine, zap};
 
 const NULL: MechanismName = *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 const TYPES: [SocketType; 19] = [
@@ -182,8 +185,13 @@ struct Side {
 
 impl Side {
     fn new(socket_type: SocketType, now: Instant) -> Self {
+        Self::secured(socket_type, Security::none(), now)
+    }
+
+    fn secured(socket_type: SocketType, security: Security, now: Instant) -> Self {
         let mut options = Options::new(socket_type);
         options.max_msg_size = Some(1 << 20);
+        options.security.set(security);
         let engine = StreamEngine::new(EngineSpec {
             options: &options,
             peer_address: None,
@@ -216,6 +224,11 @@ impl Side {
                     self.failed = Some(*failure);
                 }
                 self.told.push(told(&event));
+                if matches!(event, Event::Authenticate(_)) {
+                    let verdict = Verdict::Granted(Metadata::new());
+                    let told_then = self.engine.handle_verdict(verdict, self.now);
+                    self.told.extend(told_then.iter().map(told));
+                }
             }
         }
         assert!(slice.is_empty(), "input is left although more is needed");
@@ -229,7 +242,7 @@ impl Side {
         let sent: Vec<u8> = shown.copied().take(limit).collect();
         self.engine.handle_sent(sent.len());
         assert!(
-            self.failed.is_none() || sent.is_empty(),
+            self.failed.is_none_or(Failure::is_refusal) || sent.is_empty(),
             "a failed engine speaks"
         );
         sent
@@ -332,5 +345,71 @@ fn carry(sides: &mut [Side; 2], plan: Plan) {
         if to_a.is_empty() && to_b.is_empty() {
             return;
         }
+    }
+}
+
+/// A PLAIN handshake in which one flight of bytes is altered.
+pub(crate) fn plain(bytes: &[u8], now: Instant) {
+    let sides = [Plain::client("ann", "secret"), Plain::server()];
+    alter(sides, bytes, now);
+}
+
+/// A CURVE handshake in which one flight of bytes is altered: nothing is believed that was not
+/// said.
+pub(crate) fn curve(bytes: &[u8], now: Instant) {
+    let [client, server] = [1, 2].map(|n| CurveKeyPair::from(SecretKey::from([n; 32])));
+    let sides = [
+        Curve::client(&client, server.public_key),
+        Curve::server(&server),
+    ];
+    for side in alter(sides, bytes, now) {
+        let messages = side
+            .told
+            .iter()
+            .filter(|(what, _)| what.starts_with("Data"));
+        for (_, body) in messages {
+            assert_eq!(body, GENUINE, "a message was made up");
+        }
+    }
+}
+
+const GENUINE: &[u8] = b"genuine";
+
+/// Two sides shake hands and send a message each; the first byte says which flight is altered, the
+/// second whether it is replaced by the rest of the bytes or combined with them.
+fn alter(security: [Security; 2], bytes: &[u8], now: Instant) -> [Side; 2] {
+    let mut sides = security.map(|security| Side::secured(SocketType::DEALER, security, now));
+    let Some((&[which, how], edit)) = bytes.split_first_chunk::<2>() else {
+        return sides;
+    };
+    let mut sent = [false; 2];
+    for flight in 0..16 {
+        let from = flight % 2;
+        let mut flight_bytes = sides[from].send(usize::MAX);
+        if flight == usize::from(which % 16) {
+            if how & 1 == 0 {
+                flight_bytes = edit.to_vec();
+            } else {
+                let at = usize::from(how >> 1);
+                let altered = flight_bytes.iter_mut().skip(at).zip(edit);
+                altered.for_each(|(byte, edit)| *byte ^= edit);
+            }
+        }
+        sides[1 - from].receive(&flight_bytes);
+        if !sent[1 - from] && sides[1 - from].engine.wants_messages() {
+            sides[1 - from].engine.push(Msg::copied(GENUINE));
+            sent[1 - from] = true;
+        }
+    }
+    sides
+}
+
+/// A reply of a ZAP handler, cut into frames by its bytes of 0xFF.
+pub(crate) fn zap_reply(bytes: &[u8]) {
+    let frames: Vec<_> = bytes.split(|byte| *byte == 0xFF).map(Msg::copied).collect();
+    if let Verdict::Granted(metadata) = zap::verdict(&frames) {
+        assert_eq!(frames.len(), 7, "a malformed reply lets somebody in");
+        assert_eq!(frames[3], "200");
+        assert!(metadata.iter().all(|(name, _)| !name.is_empty()));
     }
 }

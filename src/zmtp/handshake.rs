@@ -15,7 +15,9 @@ use crate::options;
 use crate::options::{Options, SocketType};
 use crate::security::Role;
 use crate::zap::{AuthRequest, Credentials, Verdict};
+use crate::zmtp::cipher::Cipher;
 use crate::zmtp::command;
+use crate::zmtp::curve::{CurveClient, CurveServer};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Framing, Limit};
 use crate::zmtp::greeting::{self, Greeting, Version};
 use crate::zmtp::heartbeat::deadline;
@@ -116,6 +118,8 @@ pub(crate) struct Opened {
     pub(crate) local: Local,
     pub(crate) version: Version,
     pub(crate) metadata: Metadata,
+    /// What the traffic is sealed with, if it is.
+    pub(crate) cipher: Option<Box<Cipher>>,
 }
 
 impl Opening {
@@ -202,8 +206,11 @@ fn mechanism(options: &Options) -> Box<dyn Mechanism> {
         Role::PlainClient { username, password } => {
             Box::new(PlainClient::new(ours, &username, password.as_str()))
         }
-        Role::CurveServer { .. } | Role::CurveClient { .. } => {
-            Box::new(Null::new(ours, options.security.asks()))
+        Role::CurveServer { secret_key } => {
+            Box::new(CurveServer::new(ours, secret_key, options.security.asks()))
+        }
+        Role::CurveClient { keys, server_key } => {
+            Box::new(CurveClient::new(ours, keys, server_key))
         }
     }
 }
@@ -222,7 +229,7 @@ enum Stage {
 enum Step {
     Next(Stage),
     Ask(ExpectVerdict, AuthRequest),
-    Done(Version, Metadata),
+    Done(Version, Metadata, Option<Box<Cipher>>),
 }
 
 impl Step {
@@ -237,10 +244,11 @@ impl Step {
             Self::Ask(stage, request) => {
                 Progress::Asking(opening(local, Stage::Verdict(stage)), request)
             }
-            Self::Done(version, metadata) => Progress::Done(Opened {
+            Self::Done(version, metadata, cipher) => Progress::Done(Opened {
                 local,
                 version,
                 metadata,
+                cipher,
             }),
         }
     }
@@ -361,7 +369,10 @@ impl ExpectCommand {
                 let request = local.request(credentials);
                 Step::Ask(ExpectVerdict(self), request)
             }
-            Status::Ready(told) => Step::Done(self.version, local.metadata(told.iter())),
+            Status::Ready(told) => {
+                let metadata = local.metadata(told.iter());
+                Step::Done(self.version, metadata, self.mechanism.take_cipher())
+            }
         })
     }
 
@@ -398,6 +409,9 @@ impl ExpectIdentity {
         };
         check_routing_id(&id.msg)?;
         let told = [(Metadata::IDENTITY, &id.msg[..])];
-        Ok(Step::Done(self.version, local.metadata(told.into_iter())))
+        {
+            let metadata = local.metadata(told.into_iter());
+            Ok(Step::Done(self.version, metadata, None))
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::error::ProtocolError;
 use crate::msg::Metadata;
 use crate::options::{Options, SocketType};
 use crate::zap::Credentials;
+use crate::zmtp::cipher::Cipher;
 use crate::zmtp::command::{self, Command};
 
 /// The longest routing id.
@@ -45,6 +46,11 @@ pub(crate) trait Mechanism: Debug + Send {
     fn on_granted(&mut self);
 
     fn status(&self) -> Status<'_>;
+
+    /// What the traffic is sealed with, if it is; to be asked once, when the status is ready.
+    fn take_cipher(&mut self) -> Option<Box<Cipher>> {
+        None
+    }
 }
 
 /// What a mechanism tells of our side, and what it must know to judge the other.

@@ -383,3 +383,12 @@ fn a_wildcard_leaves_no_file_behind() {
     rig.ctx.term(Some(LIMIT)).unwrap();
     assert!(!path.parent().unwrap().exists());
 }
+
+#[test]
+fn the_name_of_a_closed_socket_is_free_at_once() {
+    let ctx = Ctx::new();
+    for _ in 0..100 {
+        let pair = ctx.socket(PAIR).unwrap();
+        pair.bind("inproc://again").unwrap();
+    }
+}

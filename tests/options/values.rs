@@ -120,6 +120,7 @@ fn system_sockets() {
     check!(PUSH, get_sndbuf == None, set_sndbuf: sizes, not too_large);
     check!(PUSH, get_rcvbuf == None, set_rcvbuf: sizes, not too_large);
     check!(PUSH, is_ipv6 == false, set_ipv6: [true, false]);
+    check!(PUSH, is_ipc_takeover == false, set_ipc_takeover: [true, false]);
     check!(PUSH, get_backlog == 100, set_backlog: [0, i32::MAX as u32], not [1 << 31]);
     check!(PUSH, get_tos == 0, set_tos: [255, 0], not [256]);
     check!(PUSH, get_busy_poll == 0, set_busy_poll: [50, i32::MAX as u32], not [1 << 31]);

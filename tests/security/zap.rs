@@ -7,7 +7,7 @@ use ferrozmq::{DONTWAIT, Error, Msg, ProtocolError, SNDMORE, ZapError};
 
 use super::*;
 use crate::common::{LIMIT, SHORT};
-use crate::peer::{RawPeer, opening};
+use crate::peer::{self, RawPeer, opening};
 
 const ENDPOINT: &str = "inproc://zeromq.zap.01";
 
@@ -127,14 +127,14 @@ fn metadata_is_on_every_message_and_cannot_be_forged() {
     let _handler = Handler::answering(&ctx, REP, |_| Handler::reply("200", "ann", metadata));
     let server = Server::new(&ctx, PULL, with_domain);
     let mut peer = RawPeer::connect(&server.socket.last_endpoint());
-    let mut properties = crate::peer::property("Socket-Type", b"PUSH");
-    properties.extend(crate::peer::property("user-id", b"root"));
-    properties.extend(crate::peer::property("X-Role", b"king"));
-    peer.send(&crate::peer::greeting(3, 1, "NULL"));
-    peer.send(&crate::peer::command("READY", &properties));
+    let mut properties = peer::property("Socket-Type", b"PUSH");
+    properties.extend(peer::property("user-id", b"root"));
+    properties.extend(peer::property("X-Role", b"king"));
+    peer.send(&peer::greeting(3, 1, "NULL"));
+    peer.send(&peer::command("READY", &properties));
     peer.expect_opening();
     for body in ["a", "b", "c"] {
-        peer.send(&crate::peer::frame(0, body.as_bytes()));
+        peer.send(&peer::frame(0, body.as_bytes()));
         let msg = server.socket.recv_msg(0).unwrap();
         assert_eq!(msg, *body);
         assert_eq!(msg.gets("User-Id"), Some("ann"));
@@ -302,8 +302,8 @@ fn what_a_hasty_peer_sends_waits_for_the_verdict() {
     let mut peer = RawPeer::connect(&server.socket.last_endpoint());
     peer.send(&opening("PUSH", b""));
     let large = vec![7; 300_000];
-    peer.send(&crate::peer::frame(0, b"hasty"));
-    peer.send(&crate::peer::frame(0, &large));
+    peer.send(&peer::frame(0, b"hasty"));
+    peer.send(&peer::frame(0, &large));
     let mut request = handler.recv_multipart(0).unwrap();
     assert!(matches!(
         server.socket.recv_msg(DONTWAIT),

@@ -1,7 +1,8 @@
 //! Unix domain sockets: their files, and who may connect to them.
 //!
 //! A file is removed by its maker alone, and a stale one by whoever binds to its name next. What
-//! is no socket, or belongs to a listener that lives, is never touched.
+//! is no socket, or belongs to a listener that lives, is never touched, unless a socket was told to
+//! take it over.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -69,6 +70,10 @@ fn bind_path(
 ) -> Result<(Socket, Option<IpcFile>)> {
     let address = SockAddr::unix(path).map_err(|_| Error::NameTooLong)?;
     let socket = open(options)?;
+    if options.ipc_takeover {
+        // If it may not be removed, bind says so.
+        drop(fs::remove_file(path));
+    }
     if let Err(error) = socket.bind(&address) {
         if error.kind() != io::ErrorKind::AddrInUse {
             return Err(Error::from_address(error));

@@ -221,6 +221,25 @@ impl Socket {
         Ok(base.options.use_fd.as_ref().map(|fd| fd.as_raw_fd()))
     }
 
+    /// Sets whether a bind to an ipc path removes whatever file is there, as libzmq does: a live
+    /// listener's too, which then hears of no connection any more. Otherwise only the file of a
+    /// listener that is gone is removed. Default false. Takes effect for endpoints bound later.
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn set_ipc_takeover(&self, takeover: bool) -> Result<()> {
+        self.processed()?.options.ipc_takeover = takeover;
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_ipc_takeover`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn is_ipc_takeover(&self) -> Result<bool> {
+        Ok(self.processed()?.options.ipc_takeover)
+    }
+
     // ── the proxy ────────────────────────────────────────────────────────────────────────────
 
     /// Connects over tcp through a SOCKS5 proxy, `host:port` (`ZMQ_SOCKS_PROXY`), which looks up the

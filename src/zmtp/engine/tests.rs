@@ -12,6 +12,7 @@ use crate::msg::Metadata;
 use crate::options::SocketType::{self, *};
 use crate::zap::Credentials;
 
+mod curve;
 mod handshake;
 mod heartbeat;
 mod old_peers;

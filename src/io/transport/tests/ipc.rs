@@ -57,6 +57,20 @@ fn a_stale_file_is_taken_over() {
 }
 
 #[test]
+fn any_file_is_taken_over_if_that_is_wanted() {
+    let directory = TempDir::new().unwrap();
+    let (path, endpoint) = place(&directory);
+    fs::write(&path, "precious").unwrap();
+    let mut options = options();
+    options.ipc_takeover = true;
+    let first = bind(&endpoint, &options);
+    let second = bind(&endpoint, &options);
+    drop(first);
+    assert!(is_socket(&path));
+    connected(&target(&second.endpoint), &options);
+}
+
+#[test]
 fn the_file_of_a_live_listener_is_not() {
     let directory = TempDir::new().unwrap();
     let (path, endpoint) = place(&directory);
