@@ -125,10 +125,15 @@ for library in ours real; do
     echo "cppzmq on $library: ${passed[$library,cppzmq]:-0} of ${counts[$library,cppzmq]}"
 done
 
+# Debian's pyzmq is compiled without drafts, and its tests of them fail on each libzmq that has them.
+# Debian's has none, and they are skipped there.
+excused=" pyzmq-debian/test_draft "
+
 # What only the real library can do.
 for result in ${results[ours]}; do
     [[ $result = *=0 ]] && continue
     name=${result%=*}
+    [[ $excused = *" $name "* ]] && continue
     if [[ " ${results[real]}" = *" $name=0 "* ]]; then
         echo "only the real library passes $name"
         failed=1
