@@ -302,6 +302,13 @@ fn send_bytes(place: In<c_void>, msg: Msg, flags: c_int) -> Result<c_int, Errno>
     Ok(len)
 }
 
+/// Copies what fits, and returns how long the whole is.
+#[inline]
+fn copy_out(body: &[u8], buffer: &mut Out<c_void>, room: usize) -> c_int {
+    buffer.copy(&body[..body.len().min(room)]);
+    size(body.len())
+}
+
 /// An endpoint; what is not UTF-8 is none.
 fn endpoint(text: &In<c_char>) -> Result<&str, Errno> {
     text.text()
@@ -415,7 +422,11 @@ abi! {
     /// Connects to an endpoint, for as long as the socket lives.
     fn zmq_connect(place: In<c_void>, text: In<c_char>) -> Result<Done, Errno> {
         let open = lock(place)?;
-        open.socket.connect(endpoint(&text)?)?;
+        let text = endpoint(&text)?;
+        if text.starts_with("tcp://") && open.told.unusable_proxy.is_some() {
+            return Err(Errno::INVALID);
+        }
+        open.socket.connect(text)?;
         Ok(Done)
     }
 
@@ -438,7 +449,13 @@ abi! {
     ) -> Result<c_int, Errno> {
         let handle = find(place)?;
         let msg = Msg::copied(buffer.bytes(len).ok_or(Errno::FAULT)?);
-        send(handle, msg, flags).map_err(|(errno, _)| errno)?;
+        // As `send`, but a message that is sent is not handed back and forth.
+        let open = handle.lock()?;
+        if let Err(failed) = open.try_send(msg, flags) {
+            let timeout = open.socket.get_sndtimeo();
+            drop(open);
+            send_again(handle, failed, flags, timeout).map_err(|(errno, _)| errno)?;
+        }
         Ok(size(len))
     }
 
@@ -459,9 +476,18 @@ abi! {
         len: usize,
         flags: c_int,
     ) -> Result<c_int, Errno> {
-        let msg = recv(find(place)?, flags)?;
-        buffer.copy(&msg[..msg.len().min(len)]);
-        Ok(size(msg.len()))
+        let handle = find(place)?;
+        // As `recv`, but what is there is not handed on before it is copied.
+        let open = handle.lock()?;
+        match open.try_recv() {
+            Ok(msg) => Ok(copy_out(&msg, &mut buffer, len)),
+            Err(error) => {
+                let timeout = open.socket.get_rcvtimeo();
+                drop(open);
+                let msg = recv_again(handle, error, flags, timeout)?;
+                Ok(copy_out(&msg, &mut buffer, len))
+            }
+        }
     }
 
     /// Sends the parts as the frames of a message, if `flags` has `ZMQ_SNDMORE`.
