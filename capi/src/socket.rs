@@ -115,7 +115,7 @@ pub(crate) fn constant(data: Opaque, len: usize) -> Msg {
 /// A size as calls return it.
 #[inline]
 fn size(len: usize) -> c_int {
-    c_int::try_from(len).unwrap_or(c_int::MAX)
+    len.min(c_int::MAX as usize) as c_int
 }
 
 // ── waiting ──────────────────────────────────────────────────────────────────────────────────
