@@ -300,7 +300,11 @@ impl AsyncSocket {
     /// # Errors
     /// As for [`AsyncSocket::recv`].
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Msg>> {
-        self.poll_base(Wait::ToRecv, cx, SocketBase::recv)
+        self.poll_base(Wait::ToRecv, cx, |base| {
+            let mut frame = Msg::new();
+            base.recv(&mut frame)?;
+            Ok(frame)
+        })
     }
 
     /// [`AsyncSocket::recv_multipart`], for those who write futures. Of several tasks that wait
@@ -405,7 +409,8 @@ fn recv_now(
 ) -> std::result::Result<(), Refused> {
     let mut more = true;
     while more {
-        let frame = base.recv()?;
+        let mut frame = Msg::new();
+        base.recv(&mut frame)?;
         more = frame.more();
         frames.extend([frame]);
     }

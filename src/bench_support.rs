@@ -185,15 +185,15 @@ impl Routes {
     }
 
     /// Load balancing: sends a message to one pipe; false if none has room.
-    pub fn balance(&mut self, msg: Msg) -> bool {
-        let sent = self.lb.send(&mut self.near.pipes, msg);
+    pub fn balance(&mut self, mut msg: Msg) -> bool {
+        let sent = self.lb.send(&mut self.near.pipes, &mut msg);
         self.lb.flush(&mut self.near.pipes);
         sent.is_ok()
     }
 
     /// Fan-out: sends a message to all pipes.
-    pub fn distribute(&mut self, msg: Msg) {
-        self.dist.send_to_all(&mut self.near.pipes, msg);
+    pub fn distribute(&mut self, mut msg: Msg) {
+        self.dist.send_to_all(&mut self.near.pipes, &mut msg);
         self.dist.flush(&mut self.near.pipes);
     }
 
@@ -201,8 +201,9 @@ impl Routes {
     pub fn receive(&mut self) -> Option<Msg> {
         let fq = &mut self.fq;
         self.near.deliver(|key| fq.activate(key));
-        match fq.recv(&mut self.near.pipes) {
-            Next::Frame(_, msg) => Some(msg),
+        let mut msg = Msg::new();
+        match fq.recv(&mut self.near.pipes, &mut msg) {
+            Next::Frame(_) => Some(msg),
             Next::Ended(_) | Next::Idle => None,
         }
     }
@@ -217,7 +218,7 @@ impl Routes {
         self.far.deliver(|_| {});
         for key in &self.far.keys {
             if let Some(pipe) = self.far.pipes.get_mut(*key) {
-                if pipe.write(msg.clone()).is_ok() {
+                if pipe.write(&mut msg.clone()).is_ok() {
                     pipe.flush();
                 }
             }
@@ -339,7 +340,7 @@ fn take(to: &mut StreamEngine, mut wire: &[u8], now: Instant) -> u64 {
         .map(|event| match event {
             Event::Message(_) => 1,
             Event::Run(run) => run.messages,
-            Event::Ready(_) | Event::Failed(_) => 0,
+            Event::Ready(_) | Event::Authenticate(_) | Event::Failed(_) => 0,
         })
         .sum()
 }

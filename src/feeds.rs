@@ -134,26 +134,31 @@ impl Feeds {
         if !pattern.can_send(pipes) {
             return false;
         }
-        let mut next = self.refused.take().or_else(|| self.next());
-        let found = next.is_some();
-        while let Some(frame) = next {
+        let mut frame = Msg::new();
+        match self.refused.take() {
+            Some(refused) => frame = refused,
+            None if self.next(&mut frame) => {}
+            None => return false,
+        }
+        loop {
             let more = frame.more();
-            if let Err((_, frame)) = pattern.send(pipes, frame) {
+            if pattern.send(pipes, &mut frame).is_err() {
                 // Only the first can be refused, and these types refuse only for want of room.
                 self.refused = Some(frame);
                 return false;
             }
-            next = if more { self.next() } else { None };
+            if !more || !self.next(&mut frame) {
+                return true;
+            }
         }
-        found
     }
 
-    fn next(&mut self) -> Option<Msg> {
+    fn next(&mut self, into: &mut Msg) -> bool {
         loop {
-            match self.fq.recv(&mut self.pipes) {
-                Next::Frame(_, frame) => return Some(frame),
+            match self.fq.recv(&mut self.pipes, into) {
+                Next::Frame(_) => return true,
                 Next::Ended(key) => drop(self.pipes.remove(key)),
-                Next::Idle => return None,
+                Next::Idle => return false,
             }
         }
     }

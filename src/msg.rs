@@ -33,6 +33,32 @@ enum Body {
     Borrowed(Bytes),
 }
 
+impl Body {
+    const EMPTY: Self = Self::Inline {
+        len: 0,
+        bytes: [0; INLINE_MAX],
+    };
+
+    /// Puts a copy of `body` in the place of what was here.
+    #[inline(always)]
+    fn copy_from(&mut self, body: &[u8]) {
+        if body.len() > INLINE_MAX {
+            *self = Self::Shared(Arc::from(body));
+            return;
+        }
+        if !matches!(self, Self::Inline { .. }) {
+            *self = Self::EMPTY;
+        }
+        if let Self::Inline { len, bytes } = self {
+            copy_small(bytes, body);
+            #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
+            {
+                *len = body.len() as u8;
+            }
+        }
+    }
+}
+
 /// What a frame is to the engine. Applications only ever see `Data`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -85,11 +111,9 @@ const _: () = assert!(
 impl Msg {
     /// An empty message.
     #[must_use]
+    #[inline]
     pub fn new() -> Self {
-        Self::with_body(Body::Inline {
-            len: 0,
-            bytes: [0; INLINE_MAX],
-        })
+        Self::with_body(Body::EMPTY)
     }
 
     /// A message of `len` zero bytes, to be filled through [`Msg::make_mut`].
@@ -105,14 +129,9 @@ impl Msg {
     #[must_use]
     #[inline(always)]
     pub fn copied(body: &[u8]) -> Self {
-        if body.len() > INLINE_MAX {
-            return Self::with_body(Body::Shared(Arc::from(body)));
-        }
-        let mut bytes = [0; INLINE_MAX];
-        copy_small(&mut bytes, body);
-        #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
-        let len = body.len() as u8;
-        Self::with_body(Body::Inline { len, bytes })
+        let mut msg = Self::new();
+        msg.body.copy_from(body);
+        msg
     }
 
     /// A message over memory that lives as long as the program; nothing is copied.
@@ -133,6 +152,18 @@ impl Msg {
         T: AsRef<[u8]> + Send + 'static,
     {
         Self::with_body(Body::Borrowed(Bytes::from_owner(owner)))
+    }
+
+    /// Makes this a frame with a copy of `body`, whatever it was; only the metadata stays. The
+    /// frame is built where it is to be, since moving a message costs more than copying a body.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self, body: &[u8], more: bool) {
+        self.body.copy_from(body);
+        self.group = None;
+        self.routing_id = 0;
+        self.kind = Kind::Data;
+        self.more = more;
+        self.uncounted = false;
     }
 
     #[inline(always)]
@@ -280,15 +311,9 @@ impl Msg {
         Ok(())
     }
 
-    /// Takes the routing id away: it means something to its own socket only.
-    pub(crate) fn clear_routing_id(&mut self) {
-        self.routing_id = 0;
-    }
-
-    /// Sets the routing id as a SERVER's, which is not 0.
-    pub(crate) fn with_routing_id(mut self, id: u32) -> Self {
+    /// Sets the routing id as a SERVER does; 0 takes it away.
+    pub(crate) fn assign_routing_id(&mut self, id: u32) {
         self.routing_id = id;
-        self
     }
 
     /// Gives the message the group of another, without a copy.
@@ -338,9 +363,13 @@ impl Msg {
         self.metadata.as_ref()
     }
 
+    /// Sets the metadata. Costs nothing where they are these already, as when an application
+    /// receives into one message again and again.
     #[inline]
-    pub(crate) fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
-        self.metadata = metadata;
+    pub(crate) fn set_metadata(&mut self, metadata: Option<&Arc<Metadata>>) {
+        if self.metadata.as_ref().map(Arc::as_ptr) != metadata.map(Arc::as_ptr) {
+            self.metadata = metadata.cloned();
+        }
     }
 
     /// Whether the message has what its bytes and its MORE flag do not tell.

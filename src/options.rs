@@ -5,6 +5,7 @@
 //! `socket/options.rs`. Numbers of options exist only in the C ABI.
 
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,7 +59,7 @@ pub enum SocketType {
     SCATTER,
     /// Datagrams over udp. A message is two frames: the address it goes to or comes from, as
     /// `127.0.0.1:5555`, and the datagram. One to what is no address, or that the system does not
-    /// take, is dropped.
+    /// take, is dropped. (libzmq puts a NUL behind an address; here one that is sent may have it.)
     DGRAM,
     /// Talks to many PEERs, each known by a routing id: SERVER and CLIENT in one.
     PEER,
@@ -551,6 +552,37 @@ impl Options {
 
 fn automatic(applies: bool, body: &Bytes) -> Option<Msg> {
     (applies && !body.is_empty()).then(|| Msg::copied(body))
+}
+
+/// The options of a socket, which its sessions share until the next change: each keeps what they
+/// were when it was made.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedOptions(Arc<Options>);
+
+impl SharedOptions {
+    pub(crate) fn new(options: Options) -> Self {
+        Self(Arc::new(options))
+    }
+}
+
+impl Deref for SharedOptions {
+    type Target = Options;
+
+    fn deref(&self) -> &Options {
+        &self.0
+    }
+}
+
+impl DerefMut for SharedOptions {
+    fn deref_mut(&mut self) -> &mut Options {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl From<SharedOptions> for Arc<Options> {
+    fn from(options: SharedOptions) -> Self {
+        options.0
+    }
 }
 
 #[cfg(test)]

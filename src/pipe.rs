@@ -20,12 +20,11 @@
 use std::sync::Arc as StdArc;
 
 use bytes::Bytes;
-use crossbeam_utils::CachePadded;
 
 use crate::msg::{Kind, Metadata, Msg};
 use crate::record::{self, COPY_MAX, MORE, Record, Run};
 use crate::slab::{Key, Slab};
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, SetOnce, fence};
+use crate::sync::{Arc, AtomicBool, AtomicU64, CacheLine, Mutex, Ordering, SetOnce, fence};
 use crate::ypipe::{self, Pop, Reader, Writer};
 
 /// What one end of a pipe tells the owner of the other.
@@ -52,13 +51,13 @@ pub(crate) trait PipePeer: std::fmt::Debug + Send + Sync {
     fn post(&self, to: Key, event: PipeEvent);
 }
 
-/// Why a message was not written. It is given back.
-#[derive(Debug)]
+/// Why a message was not written. It is as it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WriteError {
     /// The high-water mark is reached; [`PipeEvent::Writable`] will come.
-    Full(Msg),
+    Full,
     /// The peer is gone.
-    Closed(Msg),
+    Closed,
 }
 
 /// The pipes of one owner.
@@ -83,17 +82,17 @@ const UNLIMITED: u64 = u64::MAX;
 struct Common {
     /// How many messages may be on the way from each side: the sum of the writer's share and the
     /// reader's. On a cache line of its own, as both look at it with every message.
-    capacities: CachePadded<[AtomicU64; 2]>,
+    capacities: CacheLine<[AtomicU64; 2]>,
     shares: Mutex<[Shares; 2]>,
-    sides: [CachePadded<Side>; 2],
+    sides: [CacheLine<Side>; 2],
 }
 
 impl Common {
     fn new() -> Self {
         Self {
-            capacities: CachePadded::new([AtomicU64::new(0), AtomicU64::new(0)]),
+            capacities: CacheLine([AtomicU64::new(0), AtomicU64::new(0)]),
             shares: Mutex::new(Default::default()),
-            sides: [CachePadded::new(Side::new()), CachePadded::new(Side::new())],
+            sides: [CacheLine(Side::new()), CacheLine(Side::new())],
         }
     }
 
@@ -138,23 +137,24 @@ fn share(hwm: u32) -> u64 {
     if hwm == 0 { UNLIMITED } else { hwm.into() }
 }
 
-/// Writes a frame: as bytes, in the form that it has on the wire, if it is fit for that.
+/// Writes a frame: as bytes, in the form that it has on the wire, if it is fit for that; or else
+/// takes it.
 #[inline(always)]
-fn put(writer: &mut Writer<Msg>, msg: Msg) {
+fn put(writer: &mut Writer<Msg>, msg: &mut Msg) {
     let complete = !msg.more();
     let flags = if complete { 0 } else { MORE };
-    match record::plain(&msg) {
+    match record::plain(msg) {
         Some(body) => {
             let len = record::head_len(body.len()) + body.len();
             record::write(writer.append(len, complete), flags, body);
         }
-        None => writer.push(VALUE, msg, complete),
+        None => writer.push(VALUE, std::mem::take(msg), complete),
     }
 }
 
-/// Reads the next frame.
+/// Reads the next frame. Of what `into` was, only the metadata may stay.
 #[inline(always)]
-fn take(reader: &mut Reader<Msg>) -> Pop<Msg> {
+fn take(reader: &mut Reader<Msg>, into: &mut Msg) -> Pop<()> {
     let bytes = match reader.peek() {
         Pop::Item(bytes) => bytes,
         Pop::Empty => return Pop::Empty,
@@ -162,12 +162,12 @@ fn take(reader: &mut Reader<Msg>) -> Pop<Msg> {
     };
     match Record::parse(bytes, COPY_MAX) {
         Some(record) => {
-            let frame = record.frame(bytes);
+            record.copy_into(bytes, into);
             reader.consume(record.end);
-            Pop::Item(frame)
         }
-        None => Pop::Item(take_value(reader)),
+        None => *into = take_value(reader),
     }
+    Pop::Item(())
 }
 
 #[cold]
@@ -258,7 +258,7 @@ fn direction(conflate: bool) -> (Outbound, Inbound) {
 
 impl Outbound {
     #[inline(always)]
-    fn push(&mut self, msg: Msg) {
+    fn push(&mut self, msg: &mut Msg) {
         match self {
             Self::Queue(writer) => put(writer, msg),
             // Records for the engine keep their order and are never conflated.
@@ -269,13 +269,13 @@ impl Outbound {
                 notes,
             } => {
                 let complete = !msg.more();
-                building.push(msg);
+                building.push(std::mem::take(msg));
                 if complete {
                     building.reverse();
                     let old = std::mem::replace(&mut *slot.lock(), std::mem::take(building));
                     if old.is_empty() {
                         // A note that there is something in the slot.
-                        put(notes, Msg::new());
+                        put(notes, &mut Msg::new());
                     }
                 }
             }
@@ -286,7 +286,9 @@ impl Outbound {
     fn push_run(&mut self, bytes: &[u8]) {
         match self {
             Self::Queue(writer) => writer.append(bytes.len(), true).copy_from_slice(bytes),
-            Self::Latest { .. } => record::frames(bytes).for_each(|frame| self.push(frame)),
+            Self::Latest { .. } => {
+                record::frames(bytes).for_each(|mut frame| self.push(&mut frame))
+            }
         }
     }
 
@@ -308,15 +310,15 @@ impl Outbound {
 
 impl Inbound {
     #[inline(always)]
-    fn pop(&mut self) -> Pop<Msg> {
+    fn pop(&mut self, into: &mut Msg) -> Pop<()> {
         match self {
-            Self::Queue(reader) => take(reader),
-            Self::Latest { .. } => self.pop_latest(),
+            Self::Queue(reader) => take(reader, into),
+            Self::Latest { .. } => self.pop_latest(into),
         }
     }
 
     #[cold]
-    fn pop_latest(&mut self) -> Pop<Msg> {
+    fn pop_latest(&mut self, into: &mut Msg) -> Pop<()> {
         let Self::Latest {
             slot,
             current,
@@ -326,14 +328,17 @@ impl Inbound {
             return Pop::Empty;
         };
         while current.is_empty() {
-            match take(notes) {
-                Pop::Item(note) if note.kind() != Kind::Data => return Pop::Item(note),
-                Pop::Item(_) => *current = std::mem::take(&mut *slot.lock()),
+            match take(notes, into) {
+                Pop::Item(()) if into.kind() != Kind::Data => return Pop::Item(()),
+                Pop::Item(()) => *current = std::mem::take(&mut *slot.lock()),
                 Pop::Empty => return Pop::Empty,
                 Pop::Finished => return Pop::Finished,
             }
         }
-        current.pop().map_or(Pop::Empty, Pop::Item)
+        current.pop().map_or(Pop::Empty, |frame| {
+            *into = frame;
+            Pop::Item(())
+        })
     }
 
     fn reader(&mut self) -> &mut Reader<Msg> {
@@ -468,14 +473,18 @@ impl PipeEnd {
         self.capacity_out().saturating_sub(used).max(1)
     }
 
-    /// Writes a frame; it can be read once its message is complete and flushed.
+    /// Writes a frame, which can be read once its message is complete and flushed. What is left of
+    /// `msg` is of no use.
+    ///
+    /// # Errors
+    /// `msg` is as it was.
     #[inline(always)]
-    pub(crate) fn write(&mut self, msg: Msg) -> Result<(), WriteError> {
+    pub(crate) fn write(&mut self, msg: &mut Msg) -> Result<(), WriteError> {
         if self.peer_gone {
-            return Err(WriteError::Closed(msg));
+            return Err(WriteError::Closed);
         }
         if !self.mid_message && !self.has_credit() {
-            return Err(WriteError::Full(msg));
+            return Err(WriteError::Full);
         }
         self.mid_message = msg.more();
         if !self.mid_message {
@@ -499,16 +508,16 @@ impl PipeEnd {
         debug_assert!(!self.mid_message, "P2: records do not tear messages");
         if !self.peer_gone {
             record.set_uncounted();
-            self.outbound.push(record);
+            self.outbound.push(&mut record);
         }
     }
 
     /// Writes a message that must not be lost for lack of room. It counts like all others.
-    pub(crate) fn write_beyond(&mut self, msg: Msg) {
+    pub(crate) fn write_beyond(&mut self, mut msg: Msg) {
         debug_assert!(!self.mid_message && !msg.more(), "P2: nothing is torn");
         if !self.peer_gone {
             self.written += 1;
-            self.outbound.push(msg);
+            self.outbound.push(&mut msg);
         }
     }
 
@@ -564,31 +573,42 @@ impl PipeEnd {
     // ── reading ──────────────────────────────────────────────────────────────────────────────
 
     /// Takes the next frame. After `Empty`, [`PipeEvent::Readable`] will come.
-    #[inline(always)]
     pub(crate) fn read(&mut self) -> Pop<Msg> {
-        let frame = if self.peeked.is_some() {
-            self.take_peeked()
-        } else {
-            self.next()
-        };
-        if let Pop::Item(frame) = &frame {
-            if !frame.more() && !frame.is_uncounted() {
-                self.count_read(1);
-            }
+        let mut frame = Msg::new();
+        match self.read_into(&mut frame) {
+            Pop::Item(()) => Pop::Item(frame),
+            Pop::Empty => Pop::Empty,
+            Pop::Finished => Pop::Finished,
         }
-        frame
+    }
+
+    /// Takes the next frame, see [`PipeEnd::read`], to the place of what was in `into`, which is of
+    /// no use where there is none.
+    #[inline(always)]
+    pub(crate) fn read_into(&mut self, into: &mut Msg) -> Pop<()> {
+        let found = if self.peeked.is_some() {
+            self.take_peeked(into)
+        } else {
+            self.next(into)
+        };
+        if found == Pop::Item(()) && !into.more() && !into.is_uncounted() {
+            self.count_read(1);
+        }
+        found
     }
 
     #[cold]
-    fn take_peeked(&mut self) -> Pop<Msg> {
-        self.peeked.take().map_or(Pop::Empty, Pop::Item)
+    fn take_peeked(&mut self, into: &mut Msg) -> Pop<()> {
+        *into = self.peeked.take().unwrap_or_default();
+        Pop::Item(())
     }
 
     /// The next frame, left where it is; `Empty` and `Finished` as for [`PipeEnd::read`].
     pub(crate) fn peek(&mut self) -> Pop<&Msg> {
         if self.peeked.is_none() {
-            match self.next() {
-                Pop::Item(frame) => self.peeked = Some(frame),
+            let mut frame = Msg::new();
+            match self.next(&mut frame) {
+                Pop::Item(()) => self.peeked = Some(frame),
                 Pop::Empty => return Pop::Empty,
                 Pop::Finished => return Pop::Finished,
             }
@@ -657,22 +677,17 @@ impl PipeEnd {
     }
 
     #[inline(always)]
-    fn next(&mut self) -> Pop<Msg> {
+    fn next(&mut self, into: &mut Msg) -> Pop<()> {
         while !self.asleep {
-            match self.inbound.pop() {
-                Pop::Item(record) if record.kind() == Kind::Peer => {
-                    self.peer = record.shared_metadata().cloned();
+            match self.inbound.pop(into) {
+                Pop::Item(()) if into.kind() == Kind::Peer => {
+                    self.peer = into.shared_metadata().cloned();
                 }
-                Pop::Item(mut frame) => {
-                    if self.peer.is_some() {
-                        frame.set_metadata(self.peer.clone());
-                    }
-                    return Pop::Item(frame);
+                Pop::Item(()) => {
+                    into.set_metadata(self.peer.as_ref());
+                    return Pop::Item(());
                 }
-                Pop::Finished => {
-                    let last = self.last_words.take();
-                    return last.map_or(Pop::Finished, |msg| Pop::Item(*msg));
-                }
+                Pop::Finished => return self.take_last_words(into),
                 Pop::Empty if !self.attached => return Pop::Empty,
                 Pop::Empty => {
                     self.tell_rest();
@@ -681,6 +696,14 @@ impl PipeEnd {
             }
         }
         Pop::Empty
+    }
+
+    #[cold]
+    fn take_last_words(&mut self, into: &mut Msg) -> Pop<()> {
+        self.last_words.take().map_or(Pop::Finished, |msg| {
+            *into = *msg;
+            Pop::Item(())
+        })
     }
 
     #[inline]

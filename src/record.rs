@@ -78,12 +78,10 @@ impl Record {
         })
     }
 
-    /// The frame itself, of the bytes that it was found at the front of.
+    /// Copies the frame out of the bytes that it was found at the front of; see [`Msg::refill`].
     #[inline(always)]
-    pub(crate) fn frame(self, bytes: &[u8]) -> Msg {
-        let mut frame = Msg::copied(&bytes[self.body..self.end]);
-        frame.set_more(self.more);
-        frame
+    pub(crate) fn copy_into(self, bytes: &[u8], into: &mut Msg) {
+        into.refill(&bytes[self.body..self.end], self.more);
     }
 }
 
@@ -91,7 +89,8 @@ impl Record {
 pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = Msg> {
     std::iter::from_fn(move || {
         let record = Record::parse(bytes, COPY_MAX)?;
-        let frame = record.frame(bytes);
+        let mut frame = Msg::new();
+        record.copy_into(bytes, &mut frame);
         bytes = &bytes[record.end..];
         Some(frame)
     })

@@ -195,22 +195,20 @@ impl Sender {
         if self.room.is_over() {
             return Err(Error::Term);
         }
-        let Some(whole) = message.take() else {
+        let Some(whole) = message else {
             return Ok(true);
         };
         let mut end = self.end.lock();
         let end = end.get_or_insert_with(|| self.open());
-        let written = whole.hand_over(|frame| match end.write(frame) {
-            Ok(()) => Ok(()),
-            Err(WriteError::Full(frame)) => Err((Ok(false), frame)),
-            Err(WriteError::Closed(frame)) => Err((Err(Error::Term), frame)),
-        });
-        if let Err((outcome, back)) = written {
-            *message = Some(back);
-            return outcome;
+        match whole.hand_over(|frame| end.write(frame)) {
+            Ok(()) => {
+                end.flush();
+                *message = None;
+                Ok(true)
+            }
+            Err(WriteError::Full) => Ok(false),
+            Err(WriteError::Closed) => Err(Error::Term),
         }
-        end.flush();
-        Ok(true)
     }
 
     /// Makes the pipe, and gives the socket its end.

@@ -10,6 +10,7 @@ pub(crate) mod waiting;
 
 pub use self::message::Message;
 pub(crate) use self::message::join;
+use self::message::sealed::Frames;
 
 use std::cell::{RefCell, RefMut};
 use std::sync::Arc;
@@ -221,16 +222,15 @@ impl Socket {
     /// [`Error::NotSupported`], [`Error::HostUnreachable`], [`Error::Term`] or
     /// [`Error::InvalidArgument`] for unknown flags.
     pub fn send(&self, message: impl Into<Msg>, flags: i32) -> std::result::Result<(), SendError> {
-        self.send_msg(message.into(), flags)
+        let mut message = message.into();
+        match self.send_msg(&mut message, flags) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(SendError { error, message }),
+        }
     }
 
-    fn send_msg(&self, mut msg: Msg, flags: i32) -> std::result::Result<(), SendError> {
-        if let Err(error) = check_flags(flags, DONTWAIT | SNDMORE) {
-            return Err(SendError {
-                error,
-                message: msg,
-            });
-        }
+    fn send_msg(&self, msg: &mut Msg, flags: i32) -> Result<()> {
+        check_flags(flags, DONTWAIT | SNDMORE)?;
         msg.set_more(flags & SNDMORE != 0);
         let mut base = self.base();
         send_waiting(&mut base, msg, flags)?;
@@ -272,25 +272,18 @@ impl Socket {
         I: IntoIterator,
         I::Item: Into<Msg>,
     {
-        let mut frames: Multipart = frames.into_iter().map(Into::into).collect();
-        let refuse = |error, message| Err(SendError { error, message });
-        if let Err(error) = check_flags(flags, DONTWAIT | SNDMORE) {
-            return refuse(error, frames);
+        let mut message: Multipart = frames.into_iter().map(Into::into).collect();
+        match self.send_frames(&mut message, flags) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(SendError { error, message }),
         }
-        if let Err(error) = join(&mut frames, flags & SNDMORE != 0) {
-            return refuse(error, frames);
-        }
+    }
+
+    fn send_frames(&self, frames: &mut Multipart, flags: i32) -> Result<()> {
+        check_flags(flags, DONTWAIT | SNDMORE)?;
+        join(frames, flags & SNDMORE != 0)?;
         let mut base = self.base();
-        let mut frames = frames.into_iter();
-        // Only the first can be refused: where it fits, the others do.
-        while let Some(frame) = frames.next() {
-            if let Err(failed) = send_waiting(&mut base, frame, flags) {
-                return refuse(
-                    failed.error,
-                    std::iter::once(failed.message).chain(frames).collect(),
-                );
-            }
-        }
+        frames.hand_over(|frame| send_waiting(&mut base, frame, flags))?;
         base.flush();
         Ok(())
     }
@@ -311,9 +304,10 @@ impl Socket {
         let mut base = self.base();
         let mut sent = 0;
         for message in messages {
-            if let Err(failed) = send_waiting(&mut base, message.into(), 0) {
+            let mut message = message.into();
+            if let Err(error) = send_waiting(&mut base, &mut message, 0) {
                 base.flush();
-                return Err(failed);
+                return Err(SendError { error, message });
             }
             sent += 1;
         }
@@ -329,17 +323,28 @@ impl Socket {
     /// [`Error::Again`] if there is none (in time), [`Error::Fsm`], [`Error::NotSupported`],
     /// [`Error::Term`], [`Error::InvalidArgument`] for unknown flags.
     pub fn recv_msg(&self, flags: i32) -> Result<Msg> {
-        check_flags(flags, DONTWAIT)?;
-        recv_waiting(&mut self.base(), flags)
+        let mut msg = Msg::new();
+        self.recv_frame(&mut msg, flags)?;
+        Ok(msg)
     }
 
-    /// Receives a frame into `msg`, see [`Socket::recv_msg`].
+    /// Receives a frame into `msg`, see [`Socket::recv_msg`]; what was in it is dropped. One message
+    /// used again and again is the fastest way to receive.
     ///
     /// # Errors
-    /// As for [`Socket::recv_msg`]; `msg` is unchanged then.
+    /// As for [`Socket::recv_msg`]; `msg` is empty then.
     pub fn recv(&self, msg: &mut Msg, flags: i32) -> Result<()> {
-        *msg = self.recv_msg(flags)?;
-        Ok(())
+        let received = self.recv_frame(msg, flags);
+        if received.is_err() {
+            *msg = Msg::new();
+        }
+        received
+    }
+
+    #[inline]
+    fn recv_frame(&self, msg: &mut Msg, flags: i32) -> Result<()> {
+        check_flags(flags, DONTWAIT)?;
+        recv_waiting(&mut self.base(), msg, flags)
     }
 
     /// Receives a frame if there is one.
@@ -598,66 +603,57 @@ impl Patience {
 }
 
 #[inline]
-fn send_waiting(base: &mut SocketBase, msg: Msg, flags: i32) -> std::result::Result<(), SendError> {
-    match try_send(base, msg) {
+fn send_waiting(base: &mut SocketBase, msg: &mut Msg, flags: i32) -> Result<()> {
+    base.process()?;
+    match base.send(msg) {
         Ok(()) => Ok(()),
-        Err(refused) => send_again(base, refused, flags),
+        Err(refused) => send_again(base, msg, refused, flags),
     }
-}
-
-/// Why a send failed, and what is to become of it.
-type NotSent = (std::result::Result<Refused, Error>, Msg);
-
-#[inline]
-fn try_send(base: &mut SocketBase, msg: Msg) -> std::result::Result<(), NotSent> {
-    if let Err(error) = base.process() {
-        return Err((Err(error), msg));
-    }
-    base.send(msg).map_err(|(refused, msg)| (Ok(refused), msg))
 }
 
 /// Goes on with a send that was refused at first.
 #[cold]
 fn send_again(
     base: &mut SocketBase,
-    mut failed: NotSent,
+    msg: &mut Msg,
+    mut refused: Refused,
     flags: i32,
-) -> std::result::Result<(), SendError> {
+) -> Result<()> {
     let mut patience = Patience::default();
     loop {
-        let (refused, message) = failed;
-        let error = match refused {
-            Ok(Refused::WouldBlock) => {
-                // What was sent before must be on its way, or waiting would be for ever.
-                base.flush();
-                if patience.wait(base, flags, base.options.send_timeout) {
-                    match try_send(base, message) {
-                        Ok(()) => return Ok(()),
-                        Err(again) => failed = again,
-                    }
-                    continue;
-                }
-                Error::Again
-            }
-            Ok(refused) => error_of(refused),
-            Err(error) => error,
-        };
-        return Err(SendError { error, message });
+        if refused != Refused::WouldBlock {
+            return Err(error_of(refused));
+        }
+        // What was sent before must be on its way, or waiting would be for ever.
+        base.flush();
+        if !patience.wait(base, flags, base.options.send_timeout) {
+            return Err(Error::Again);
+        }
+        base.process()?;
+        match base.send(msg) {
+            Ok(()) => return Ok(()),
+            Err(again) => refused = again,
+        }
     }
 }
 
 #[inline]
-fn recv_waiting(base: &mut SocketBase, flags: i32) -> Result<Msg> {
+fn recv_waiting(base: &mut SocketBase, into: &mut Msg, flags: i32) -> Result<()> {
     base.process()?;
-    match base.recv() {
-        Ok(msg) => Ok(msg),
-        Err(refused) => recv_again(base, refused, flags),
+    match base.recv(into) {
+        Ok(()) => Ok(()),
+        Err(refused) => recv_again(base, into, refused, flags),
     }
 }
 
 /// Goes on with a receive that found nothing at first.
 #[cold]
-fn recv_again(base: &mut SocketBase, mut refused: Refused, flags: i32) -> Result<Msg> {
+fn recv_again(
+    base: &mut SocketBase,
+    into: &mut Msg,
+    mut refused: Refused,
+    flags: i32,
+) -> Result<()> {
     let mut patience = Patience::default();
     loop {
         match refused {
@@ -666,20 +662,26 @@ fn recv_again(base: &mut SocketBase, mut refused: Refused, flags: i32) -> Result
             refused => return Err(error_of(refused)),
         }
         base.process()?;
-        match base.recv() {
-            Ok(msg) => return Ok(msg),
+        match base.recv(into) {
+            Ok(()) => return Ok(()),
             Err(again) => refused = again,
         }
     }
 }
 
 /// Receives the frames of one message. Only the first can be waited for: the others are there.
-fn recv_message(base: &mut SocketBase, flags: i32, frames: &mut impl Extend<Msg>) -> Result<()> {
-    let mut frame = recv_waiting(base, flags)?;
-    while frame.more() {
+fn recv_message(
+    base: &mut SocketBase,
+    mut flags: i32,
+    frames: &mut impl Extend<Msg>,
+) -> Result<()> {
+    let mut more = true;
+    while more {
+        let mut frame = Msg::new();
+        recv_waiting(base, &mut frame, flags)?;
+        more = frame.more();
         frames.extend([frame]);
-        frame = recv_waiting(base, 0)?;
+        flags = 0;
     }
-    frames.extend([frame]);
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::inproc::{Bound, Registry};
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
 use crate::msg::{Metadata, Msg};
-use crate::options::{Options, SocketType};
+use crate::options::{Options, SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
 use crate::pipe::{self, PipeEnd, PipeEvent, Pipes};
 use crate::signaler::{Signal, Signaler};
@@ -63,7 +63,7 @@ pub(crate) struct SocketBase {
     mailbox: Arc<Mailbox<SocketCmd>>,
     pattern: Box<dyn Pattern>,
     pipes: Pipes,
-    bonds: HashMap<EndpointId, Bond>,
+    bonds: HashMap<EndpointId, Box<Bond>>,
     last_bond: u64,
     last_endpoint: String,
     /// Listeners and sessions that have been launched and are not gone.
@@ -81,7 +81,7 @@ pub(crate) struct SocketBase {
     receives_more: bool,
     /// The routing id for the peer of the next connect.
     pub connect_routing_id: Option<Bytes>,
-    pub options: Options,
+    pub options: SharedOptions,
     pub events: EventSink,
     around: Surroundings,
 }
@@ -103,7 +103,7 @@ impl SocketBase {
             feeds_wait: false,
             receives_more: false,
             connect_routing_id: None,
-            options,
+            options: SharedOptions::new(options),
             events: EventSink::default(),
             around,
         }
@@ -516,7 +516,7 @@ impl SocketBase {
     /// Whether something of the endpoint's own is still open: its listener, or its session.
     pub(crate) fn is_releasing(&self, id: EndpointId) -> bool {
         let own_lives = |bond: &Bond| bond.own.is_none_or(|own| bond.children.contains(&own));
-        self.bonds.get(&id).is_some_and(own_lives)
+        self.bonds.get(&id).is_some_and(|bond| own_lives(bond))
     }
 
     /// The endpoint that is being taken back and still has something of its own open.
@@ -530,7 +530,7 @@ impl SocketBase {
     /// connects to none, whether it has a peer.
     pub(crate) fn is_connected(&self) -> bool {
         let is_up = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::is_joined);
-        let connects = |bond: &&Bond| bond.kind == BondKind::Connected && !bond.closing;
+        let connects = |bond: &&Box<Bond>| bond.kind == BondKind::Connected && !bond.closing;
         let mut connected = self.bonds.values().filter(connects).peekable();
         if connected.peek().is_none() {
             return self.pipes.iter().any(|(_, pipe)| pipe.is_joined());
@@ -568,7 +568,7 @@ impl SocketBase {
             origin: Origin::default(),
             closing: false,
         };
-        self.bonds.insert(id, bond);
+        self.bonds.insert(id, Box::new(bond));
         id
     }
 
@@ -590,12 +590,14 @@ impl SocketBase {
 
     fn parent(&self, endpoint: EndpointId) -> Parent {
         let mut options = self.options.clone();
-        // It is for a bind to come, and whoever has it keeps it open.
-        options.use_fd = None;
+        if options.use_fd.is_some() {
+            // It is for a bind to come, and whoever has it keeps it open.
+            options.use_fd = None;
+        }
         Parent {
             mailbox: self.mailbox.clone(),
             endpoint,
-            options: Arc::new(options),
+            options: options.into(),
             events: self.events.clone(),
             doorkeeper: self.around.registry.clone(),
         }
@@ -611,9 +613,9 @@ impl SocketBase {
     /// Says to an inproc peer what goes before all messages.
     fn introduce(&self, end: &mut PipeEnd) {
         end.write_uncounted(self.introduction());
-        if let Some(hello) = self.options.hello() {
+        if let Some(mut hello) = self.options.hello() {
             // A new pipe has room for a message.
-            let _ = end.write(hello);
+            let _ = end.write(&mut hello);
         }
         end.flush();
     }
@@ -648,9 +650,9 @@ impl SocketBase {
 
     // ── messages ─────────────────────────────────────────────────────────────────────────────
 
-    /// Sends a frame; not flushed.
+    /// Sends a frame, see [`Pattern::send`]; not flushed.
     #[inline]
-    pub(crate) fn send(&mut self, msg: Msg) -> Result<(), (Refused, Msg)> {
+    pub(crate) fn send(&mut self, msg: &mut Msg) -> Result<(), Refused> {
         let more = msg.more();
         self.pattern.send(&mut self.pipes, msg)?;
         self.sends_more = more;
@@ -667,11 +669,12 @@ impl SocketBase {
         }
     }
 
+    /// Receives a frame, see [`Pattern::recv`].
     #[inline]
-    pub(crate) fn recv(&mut self) -> Result<Msg, Refused> {
-        let frame = self.pattern.recv(&mut self.pipes)?;
-        self.receives_more = frame.more();
-        Ok(frame)
+    pub(crate) fn recv(&mut self, into: &mut Msg) -> Result<(), Refused> {
+        self.pattern.recv(&mut self.pipes, into)?;
+        self.receives_more = into.more();
+        Ok(())
     }
 
     /// Whether the message that the last frame received belongs to goes on.

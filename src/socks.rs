@@ -211,7 +211,7 @@ impl Engine for Socks {
     }
 
     fn wants_runs(&self) -> bool {
-        self.is_through() && self.inner.wants_runs()
+        self.inner.wants_runs()
     }
 
     fn push_run(&mut self, run: Run<'_>) {
@@ -270,6 +270,8 @@ mod tests {
     use super::*;
     use crate::options::{Options, SocketType};
     use crate::raw::RawEngine;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     /// An engine whose peer is raw, so that what goes through is seen as it is.
     fn socks(host: Host, login: Option<(&str, &str)>) -> Socks {
@@ -365,6 +367,21 @@ mod tests {
                 socks.push("to the peer".into());
                 assert_eq!(said(&mut socks), b"to the peer");
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_proxy_can_say_anything(replies in vec(any::<u8>(), 0..40), step in 1..9usize) {
+            let mut socks = socks(name("h"), Some(("me", "secret")));
+            let mut failed = false;
+            for piece in replies.chunks(step) {
+                let events = hear(&mut socks, piece);
+                prop_assert!(!failed || events.is_empty(), "something comes after the failure");
+                failed |= events.iter().any(|event| matches!(event, Event::Failed(_)));
+                said(&mut socks);
+            }
+            prop_assert!(socks.reply.len() < 4 + 1 + 255 + 2);
         }
     }
 

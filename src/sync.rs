@@ -8,6 +8,20 @@ pub(crate) use self::real::*;
 #[cfg(loom)]
 pub(crate) use self::under_loom::*;
 
+/// Something that is alone on its cache line, so that no other thread's writes slow its users
+/// down.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct CacheLine<T>(pub T);
+
+impl<T> std::ops::Deref for CacheLine<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 #[cfg(not(loom))]
 mod real {
     use std::sync::OnceLock;

@@ -37,9 +37,8 @@ use std::collections::VecDeque;
 use std::slice;
 
 use bytes::Bytes;
-use crossbeam_utils::CachePadded;
 
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, SetOnce, Watch};
+use crate::sync::{Arc, AtomicUsize, CacheLine, Mutex, Ordering, SetOnce, Watch};
 
 const ASLEEP: usize = 1;
 const FINISHED: usize = 2;
@@ -48,7 +47,7 @@ const ONE: usize = 4;
 
 /// The first chunk is small, so that ten thousand idle connections stay cheap. While the reader does
 /// not sleep, each chunk is twice as large as the one before; when it does, half as large.
-const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 256 };
+const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 128 };
 const LAST_CHUNK: usize = if cfg!(loom) { 2 } else { 64 * 1024 };
 
 /// How many used chunks wait to be filled again, and how many to be let go of by those who keep
@@ -130,7 +129,7 @@ impl Drop for Chunk {
 }
 
 struct Shared<T> {
-    word: CachePadded<AtomicUsize>,
+    word: AtomicUsize,
     /// Published values that the reader has not fetched.
     values: Mutex<VecDeque<T>>,
     /// Used chunks on their way back to the writer.
@@ -152,7 +151,7 @@ struct Mark {
 /// The sending end. Dropping it drops an unfinished group of bytes and values and finishes the
 /// queue.
 pub(crate) struct Writer<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<CacheLine<Shared<T>>>,
     tail: Cursor,
     /// `None` while no group is unfinished.
     mark: Option<Mark>,
@@ -169,7 +168,7 @@ pub(crate) struct Writer<T> {
 
 /// The receiving end.
 pub(crate) struct Reader<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<CacheLine<Shared<T>>>,
     head: Cursor,
     read: usize,
     /// The last word seen, without its `ASLEEP`.
@@ -182,11 +181,11 @@ pub(crate) struct Reader<T> {
 
 /// A new queue.
 pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
-    let shared = Arc::new(Shared {
-        word: CachePadded::new(AtomicUsize::new(0)),
+    let shared = Arc::new(CacheLine(Shared {
+        word: AtomicUsize::new(0),
         values: Mutex::new(VecDeque::new()),
         spares: Mutex::new(Vec::new()),
-    });
+    }));
     let chunk = Arc::new(Chunk::new(FIRST_CHUNK));
     let writer = Writer {
         shared: shared.clone(),
@@ -240,6 +239,10 @@ impl<T> Writer<T> {
     /// Adds a value, and the byte `marker` that stands for it.
     pub(crate) fn push(&mut self, marker: u8, value: T, complete: bool) {
         self.append(1, complete)[0] = marker;
+        if self.values.capacity() == 0 {
+            // Often there is one value, who the peer is, and never another.
+            self.values.reserve_exact(1);
+        }
         self.values.push(value);
     }
 
@@ -350,6 +353,9 @@ impl<T> Writer<T> {
     fn publish_values(&mut self) {
         let complete = self.mark.as_ref().map_or(self.values.len(), |m| m.values);
         let mut published = self.shared.values.lock();
+        if published.capacity() == 0 {
+            published.reserve_exact(complete);
+        }
         published.extend(self.values.drain(..complete));
         drop(published);
         if let Some(mark) = &mut self.mark {

@@ -74,7 +74,7 @@ mod tests {
             assert!(z85_decode(text).is_err(), "{text}");
         }
         assert_eq!(z85_decode("%nSc0").unwrap(), [0xFF; 4], "the largest value");
-        assert_eq!(z85_decode("").unwrap(), []);
+        assert!(z85_decode("").unwrap().is_empty());
         assert!(z85_encode(&[1, 2, 3]).is_err());
     }
 

@@ -12,6 +12,8 @@ mod peer;
 mod connecting;
 #[path = "hostile/descriptors.rs"]
 mod descriptors;
+#[path = "hostile/groups.rs"]
+mod groups;
 #[path = "hostile/handshake.rs"]
 mod handshake;
 #[path = "hostile/inproc.rs"]

@@ -75,15 +75,11 @@ pub(super) fn send_unflushed<M: Message>(
     base: &mut SocketBase,
     message: &mut Option<M>,
 ) -> Result<(), Refused> {
-    let Some(whole) = message.take() else {
-        return Ok(());
-    };
-    whole
-        .hand_over(|frame| base.send(frame))
-        .map_err(|(refused, back)| {
-            *message = Some(back);
-            refused
-        })
+    if let Some(whole) = message {
+        whole.hand_over(|frame| base.send(frame))?;
+        *message = None;
+    }
+    Ok(())
 }
 
 /// Sends messages from a queue until it is empty. Stops only between messages.
@@ -93,15 +89,13 @@ pub(super) fn send_batch(
 ) -> Result<(), Refused> {
     let (mut sent, mut whole) = (0, true);
     while sent < FRAMES_PER_TURN || !whole {
-        let Some(frame) = messages.pop_front() else {
+        let Some(frame) = messages.front_mut() else {
             base.flush();
             return Ok(());
         };
         whole = !frame.more();
-        if let Err((refused, frame)) = base.send(frame) {
-            messages.push_front(frame);
-            return Err(refused);
-        }
+        base.send(frame)?;
+        messages.pop_front();
         sent += 1;
     }
     base.flush();

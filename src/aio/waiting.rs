@@ -20,7 +20,7 @@ impl AsyncSocket {
         poll_fn(|cx| self.poll_base(Wait::ForPeers, cx, connected)).await
     }
 
-    /// Waits until at least `peers` peers of a PUB or XPUB have subscribed to something, see
+    /// Waits until at least `peers` peers of a PUB, XPUB or RADIO have subscribed to something, see
     /// [`Socket::wait_subscribers`](crate::Socket::wait_subscribers).
     ///
     /// # Cancellation

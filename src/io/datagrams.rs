@@ -162,9 +162,9 @@ impl Datagrams {
         };
         match socket.recv_from(buffer) {
             Ok((len, from)) => self.deliver(&buffer[..len], from),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
-            // What an earlier datagram met with on its way; the next can be received.
-            Err(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Nothing is there; or something is wrong, and what comes next is an event all the same.
+            Err(_) => self.readable = false,
         }
     }
 
@@ -173,16 +173,16 @@ impl Datagrams {
         let limit = self.parent.options.max_msg_size;
         let fits = |msg: &Msg| limit.is_none_or(|limit| msg.len() as u64 <= limit);
         if self.form == DatagramForm::Addressed {
-            let body = Msg::copied(datagram);
+            let mut body = Msg::copied(datagram);
             if fits(&body) {
                 let from = SocketAddr::new(from.ip().to_canonical(), from.port());
                 let mut address = Msg::from(from.to_string());
                 address.set_more(true);
-                let _ = self.pipe.write(address);
-                let _ = self.pipe.write(body);
+                let _ = self.pipe.write(&mut address);
+                let _ = self.pipe.write(&mut body);
             }
-        } else if let Some(msg) = datagram::decode(datagram).filter(fits) {
-            let _ = self.pipe.write(msg);
+        } else if let Some(mut msg) = datagram::decode(datagram).filter(fits) {
+            let _ = self.pipe.write(&mut msg);
         }
     }
 

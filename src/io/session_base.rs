@@ -99,7 +99,7 @@ pub(crate) struct SessionBase {
     link: Link,
     pipe: Option<PipeEnd>,
     /// A ZAP handler that was asked about the peer.
-    inquiry: Option<Inquiry>,
+    inquiry: Option<Box<Inquiry>>,
     /// Who the reader of the pipe was told that the peer is.
     introduced: Option<Arc<Metadata>>,
     /// The last frame taken from the pipe has others behind it.
@@ -366,10 +366,10 @@ impl SessionBase {
         }
     }
 
-    fn deliver(&mut self, msg: Msg) {
+    fn deliver(&mut self, mut msg: Msg) {
         if let Some(pipe) = &mut self.pipe {
             // The room was looked at before. A socket that is closed hears nothing any more.
-            let _ = pipe.write(msg);
+            let _ = pipe.write(&mut msg);
         }
     }
 
@@ -598,7 +598,7 @@ impl SessionBase {
             Answer::Verdict(verdict) => self.on_verdict(verdict, cx),
             Answer::Handler(pipe) => {
                 let me = (cx.mailbox.clone(), self.me.key);
-                self.inquiry = Some(Inquiry::begin(*pipe, request, me));
+                self.inquiry = Some(Box::new(Inquiry::begin(*pipe, request, me)));
                 // Only a reader that has found nothing is told of something.
                 self.hear_verdict(cx)
             }
@@ -614,7 +614,10 @@ impl SessionBase {
 
     /// Takes up what a handler has answered, if it has.
     fn hear_verdict(&mut self, cx: &mut IoContext) -> Result<(), Reason> {
-        let verdict = self.inquiry.as_mut().and_then(Inquiry::poll_verdict);
+        let verdict = self
+            .inquiry
+            .as_mut()
+            .and_then(|inquiry| inquiry.poll_verdict());
         let Some(verdict) = verdict else {
             return Ok(());
         };

@@ -40,9 +40,9 @@ impl Inquiry {
         pipe.attach(Arc::new(ZapPeer(me.0)), me.1);
         pipe.set_hwm(0, 0);
         pipe.write_uncounted(introduction());
-        for frame in zap::request(request) {
+        for mut frame in zap::request(request) {
             // A handler that is gone is found out by polling.
-            let _ = pipe.write(frame);
+            let _ = pipe.write(&mut frame);
         }
         pipe.flush();
         Self {

@@ -85,7 +85,7 @@ fn metadata_names_ignore_case_and_the_first_value_stands() {
     metadata.insert("X-Role", Bytes::from_static(b"one"));
     metadata.insert("x-role", Bytes::from_static(b"two"));
     let mut msg = Msg::new();
-    msg.set_metadata(Some(Arc::new(metadata)));
+    msg.set_metadata(Some(&Arc::new(metadata)));
     assert_eq!(msg.gets("X-ROLE"), Some("one"));
     assert_eq!(msg.gets("X-Other"), None);
 }
@@ -130,4 +130,35 @@ fn the_body_lies_where_its_pointer_says() {
         let _clone = msg.clone();
         assert_eq!(msg.body_ptr().cast_const(), msg.as_bytes().as_ptr());
     }
+}
+
+#[test]
+fn a_message_is_filled_again_as_if_it_were_new() {
+    let metadata = Arc::new(Metadata::new());
+    for old in [Msg::new(), Msg::from([1; 500]), Msg::from_static(&[2; 500])] {
+        for body in [&[3; 0][..], &[3; 5], &[3; INLINE_MAX], &[3; 500]] {
+            let mut msg = old.clone().of_kind(Kind::Cancel);
+            msg.set_group("g").unwrap();
+            msg.set_routing_id(7).unwrap();
+            msg.set_uncounted();
+            msg.set_metadata(Some(&metadata));
+            msg.refill(body, true);
+            assert!(msg == *body && msg.more() && msg.kind() == Kind::Data);
+            assert!(!msg.has_properties() && msg.metadata().is_some());
+            assert!(!msg.is_shared());
+        }
+    }
+}
+
+#[test]
+fn what_a_message_held_is_dropped_when_it_is_filled_again() {
+    let (body, metadata) = (Bytes::from(vec![1; 100]), Arc::new(Metadata::new()));
+    let mut msg = Msg::from(body.clone());
+    msg.set_metadata(Some(&metadata));
+    assert_eq!((body.is_unique(), Arc::strong_count(&metadata)), (false, 2));
+    msg.set_metadata(Some(&metadata));
+    msg.refill(b"small", false);
+    assert_eq!((body.is_unique(), Arc::strong_count(&metadata)), (true, 2));
+    msg.set_metadata(None);
+    assert_eq!(Arc::strong_count(&metadata), 1);
 }

@@ -8,6 +8,7 @@ use crate::pattern::{
     Origin, Pattern, PatternOption, Refused, greet, is_peer_gone, no_such_option,
 };
 use crate::pipe::Pipes;
+use crate::routing::NotTaken;
 use crate::routing::fq::{Fq, Next};
 use crate::routing::lb::Lb;
 use crate::slab::Key;
@@ -23,15 +24,19 @@ pub(crate) struct Dealer {
 
 impl Dealer {
     /// Writes a frame, and returns the pipe that took it; see [`Lb::send`].
-    pub(crate) fn send_to_next(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<Option<Key>, Msg> {
+    pub(crate) fn send_to_next(
+        &mut self,
+        pipes: &mut Pipes,
+        msg: &mut Msg,
+    ) -> Result<Option<Key>, NotTaken> {
         self.lb.send(pipes, msg)
     }
 
     /// Reads a frame, and says from which pipe.
-    pub(crate) fn recv_from(&mut self, pipes: &mut Pipes) -> Option<(Key, Msg)> {
+    pub(crate) fn recv_from(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Option<Key> {
         loop {
-            match self.fq.recv(pipes) {
-                Next::Frame(key, frame) => return Some((key, frame)),
+            match self.fq.recv(pipes, into) {
+                Next::Frame(key) => return Some(key),
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return None,
             }
@@ -78,20 +83,18 @@ impl Pattern for Dealer {
 
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
-        match self.send_to_next(pipes, msg) {
-            Ok(_) => Ok(()),
-            Err(msg) => Err((Refused::WouldBlock, msg)),
-        }
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
+        self.send_to_next(pipes, msg)?;
+        Ok(())
     }
 
     fn flush(&mut self, pipes: &mut Pipes) {
         self.lb.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
-        let (_, frame) = self.recv_from(pipes).ok_or(Refused::WouldBlock)?;
-        Ok(frame)
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
+        self.recv_from(pipes, into).ok_or(Refused::WouldBlock)?;
+        Ok(())
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
@@ -101,7 +104,7 @@ impl Pattern for Dealer {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         loop {
             match self.fq.peek(pipes) {
-                Next::Frame(..) => return true,
+                Next::Frame(_) => return true,
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return false,
             }

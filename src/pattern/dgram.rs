@@ -42,10 +42,10 @@ impl Pattern for Dgram {
         self.pair.on_hiccup(pipes, key);
     }
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         if msg.more() == self.addressed {
             let why = "a datagram is an address and one frame";
-            return Err((Refused::Invalid(why), msg));
+            return Err(Refused::Invalid(why));
         }
         self.pair.send(pipes, msg)?;
         self.addressed = !self.addressed;
@@ -56,8 +56,8 @@ impl Pattern for Dgram {
         self.pair.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
-        self.pair.recv(pipes)
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
+        self.pair.recv(pipes, into)
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

@@ -62,13 +62,13 @@ impl Dish {
     }
 
     /// Reads the next message of a group of ours, and drops what comes before it.
-    fn read(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn read(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         for _ in 0..BUDGET {
-            match self.fq.recv(pipes) {
-                Next::Frame(_, frame) if !frame.more() && self.groups.contains(frame.group()) => {
-                    return Ok(frame);
+            match self.fq.recv(pipes, into) {
+                Next::Frame(_) if !into.more() && self.groups.contains(into.group()) => {
+                    return Ok(());
                 }
-                Next::Frame(..) => self.fq.skip_message(pipes),
+                Next::Frame(_) => self.fq.skip_message(pipes),
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return Err(Refused::WouldBlock),
             }
@@ -110,19 +110,20 @@ impl Pattern for Dish {
         self.tell_groups(pipes, key);
     }
 
-    fn send(&mut self, _pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
-        Err((Refused::NotSupported, msg))
+    fn send(&mut self, _pipes: &mut Pipes, _msg: &mut Msg) -> Result<(), Refused> {
+        Err(Refused::NotSupported)
     }
 
     fn flush(&mut self, pipes: &mut Pipes) {
         self.dist.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
-        match self.next.take() {
-            Some(msg) => Ok(msg),
-            None => self.read(pipes),
-        }
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
+        let Some(next) = self.next.take() else {
+            return self.read(pipes, into);
+        };
+        *into = next;
+        Ok(())
     }
 
     fn can_send(&mut self, _pipes: &mut Pipes) -> bool {
@@ -131,8 +132,9 @@ impl Pattern for Dish {
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         if self.next.is_none() {
-            match self.read(pipes) {
-                Ok(msg) => self.next = Some(msg),
+            let mut next = Msg::new();
+            match self.read(pipes, &mut next) {
+                Ok(()) => self.next = Some(next),
                 Err(refused) => return refused == Refused::Yield,
             }
         }
@@ -173,7 +175,7 @@ mod tests {
         let mut msg = Msg::from(body);
         msg.set_group(group).unwrap();
         let far = dish.wires.far_end(peer);
-        far.write(msg).unwrap();
+        far.write(&mut msg).unwrap();
         far.flush();
         dish.deliver();
     }

@@ -2,7 +2,7 @@
 //!
 //! A pattern owns keys and small states, never a pipe: the socket lends it its [`Pipes`] for each
 //! call. It knows no mailbox, no thread, no clock and no descriptor, and it never waits: what
-//! cannot be done now is [`Refused`], with the message given back.
+//! cannot be done now is [`Refused`], and the message left as it is.
 
 mod named;
 mod upstream;
@@ -30,7 +30,7 @@ use crate::msg::Msg;
 use crate::options::SocketType;
 use crate::pattern::single::Single;
 use crate::pipe::{PipeEnd, Pipes};
-use crate::routing::write;
+use crate::routing::{NotTaken, write};
 use crate::slab::Key;
 
 /// The behaviour of a socket type.
@@ -80,6 +80,12 @@ pub(crate) enum Refused {
     HostUnreachable,
     /// The message is not of the form that the socket type demands.
     Invalid(&'static str),
+}
+
+impl From<NotTaken> for Refused {
+    fn from(_: NotTaken) -> Self {
+        Self::WouldBlock
+    }
 }
 
 /// Where a new pipe comes from.
@@ -156,14 +162,16 @@ pub(crate) trait Pattern: std::fmt::Debug + Send {
     /// The peer reconnected and has forgotten what it was told.
     fn on_hiccup(&mut self, pipes: &mut Pipes, key: Key);
 
-    /// Writes a frame, [`Msg::more`] saying whether others follow. Not flushed yet.
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)>;
+    /// Writes a frame, [`Msg::more`] saying whether others follow. Not flushed yet. What is left of
+    /// `msg` is of no use; it is as it was if it is refused.
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused>;
 
     /// Flushes every pipe written to since the last flush.
     fn flush(&mut self, pipes: &mut Pipes);
 
-    /// Reads a frame.
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused>;
+    /// Reads a frame to the place of what is in `into`. If that is refused, what is left there is of
+    /// no use.
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused>;
 
     /// Whether `send` would take a frame now.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;
@@ -187,7 +195,7 @@ pub(crate) trait Pattern: std::fmt::Debug + Send {
         Err(Refused::NotSupported)
     }
 
-    /// Refuses until so many peers have subscribed to something; PUB and XPUB only.
+    /// Refuses until so many peers have subscribed to something; PUB, XPUB and RADIO only.
     fn has_subscribers(&mut self, pipes: &mut Pipes, peers: usize) -> Result<(), Refused> {
         let _ = (pipes, peers);
         Err(Refused::NotSupported)
@@ -228,7 +236,7 @@ fn is_peer_gone(pipes: &Pipes, key: Key) -> bool {
 
 /// Writes an empty message, by which a ROUTER at the other end learns of this peer.
 fn greet(pipes: &mut Pipes, key: Key) {
-    if write(pipes, key, Msg::new()).is_ok() {
+    if write(pipes, key, &mut Msg::new()).is_ok() {
         if let Some(pipe) = pipes.get_mut(key) {
             pipe.flush();
         }

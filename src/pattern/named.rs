@@ -122,31 +122,32 @@ impl NamedPeers {
     }
 
     /// Reads a frame: the routing id, and then the frames of a message.
-    pub(crate) fn recv(&mut self, pipes: &mut Pipes) -> Next<Msg> {
+    pub(crate) fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Next {
         if let Some((key, frame)) = self.first.take() {
-            return Next::Frame(key, frame);
+            *into = frame;
+            return Next::Frame(key);
         }
         let begins = !self.fq.is_within_message();
-        match self.fq.recv(pipes) {
-            Next::Frame(key, frame) if begins => Next::Frame(key, self.label(key, frame)),
-            next @ (Next::Frame(..) | Next::Ended(_) | Next::Idle) => next,
+        let next = self.fq.recv(pipes, into);
+        if let (Next::Frame(key), true) = (next, begins) {
+            self.label(key, into);
         }
+        next
     }
 
-    /// The label for a message that begins with `frame`, which comes after it.
-    fn label(&mut self, key: Key, frame: Msg) -> Msg {
+    /// Puts the label of a message in the place of its first frame, which comes after it.
+    fn label(&mut self, key: Key, frame: &mut Msg) {
         let id = self.labels.get(&key).map_or(&[][..], |id| id);
         let mut label = Msg::copied(id);
         label.set_more(true);
-        label.set_metadata(frame.shared_metadata().cloned());
-        self.first = Some((key, frame));
-        label
+        label.set_metadata(frame.shared_metadata());
+        self.first = Some((key, std::mem::replace(frame, label)));
     }
 
     /// Whether [`NamedPeers::recv`] has a frame.
-    pub(crate) fn peek(&mut self, pipes: &mut Pipes) -> Next<()> {
+    pub(crate) fn peek(&mut self, pipes: &mut Pipes) -> Next {
         match &self.first {
-            Some((key, _)) => Next::Frame(*key, ()),
+            Some((key, _)) => Next::Frame(*key),
             None => self.fq.peek(pipes),
         }
     }

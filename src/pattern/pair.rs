@@ -77,21 +77,19 @@ impl Pattern for Pair {
 
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
-        match self.lb.send(pipes, msg) {
-            Ok(_) => Ok(()),
-            Err(msg) => Err((Refused::WouldBlock, msg)),
-        }
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
+        self.lb.send(pipes, msg)?;
+        Ok(())
     }
 
     fn flush(&mut self, pipes: &mut Pipes) {
         self.lb.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         loop {
-            match self.fq.recv(pipes) {
-                Next::Frame(_, frame) => return Ok(frame),
+            match self.fq.recv(pipes, into) {
+                Next::Frame(_) => return Ok(()),
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return Err(Refused::WouldBlock),
             }
@@ -105,7 +103,7 @@ impl Pattern for Pair {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         loop {
             match self.fq.peek(pipes) {
-                Next::Frame(..) => return true,
+                Next::Frame(_) => return true,
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return false,
             }

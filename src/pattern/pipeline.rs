@@ -43,18 +43,16 @@ impl Pattern for Push {
 
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
-        match self.lb.send(pipes, msg) {
-            Ok(_) => Ok(()),
-            Err(msg) => Err((Refused::WouldBlock, msg)),
-        }
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
+        self.lb.send(pipes, msg)?;
+        Ok(())
     }
 
     fn flush(&mut self, pipes: &mut Pipes) {
         self.lb.flush(pipes);
     }
 
-    fn recv(&mut self, _pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, _pipes: &mut Pipes, _into: &mut Msg) -> Result<(), Refused> {
         Err(Refused::NotSupported)
     }
 
@@ -100,16 +98,16 @@ impl Pattern for Pull {
 
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, _pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
-        Err((Refused::NotSupported, msg))
+    fn send(&mut self, _pipes: &mut Pipes, _msg: &mut Msg) -> Result<(), Refused> {
+        Err(Refused::NotSupported)
     }
 
     fn flush(&mut self, _pipes: &mut Pipes) {}
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         loop {
-            match self.fq.recv(pipes) {
-                Next::Frame(_, frame) => return Ok(frame),
+            match self.fq.recv(pipes, into) {
+                Next::Frame(_) => return Ok(()),
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return Err(Refused::WouldBlock),
             }
@@ -123,7 +121,7 @@ impl Pattern for Pull {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         loop {
             match self.fq.peek(pipes) {
-                Next::Frame(..) => return true,
+                Next::Frame(_) => return true,
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return false,
             }

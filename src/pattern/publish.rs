@@ -148,7 +148,7 @@ impl Publish {
                 let topic = upstream::topic(&frame);
                 if self.obey(request, topic, key) {
                     let mut event = upstream::event(request, topic);
-                    event.set_metadata(frame.shared_metadata().cloned());
+                    event.set_metadata(frame.shared_metadata());
                     self.report(event, Some(key));
                 }
             }
@@ -233,7 +233,7 @@ impl Publish {
     fn welcome(&self, pipes: &mut Pipes, key: Key) {
         if let (Some(welcome), Some(pipe)) = (&self.settings.welcome, pipes.get_mut(key)) {
             // A pipe that is full or closed from the start can do without.
-            let _ = pipe.write(welcome.clone());
+            let _ = pipe.write(&mut welcome.clone());
             pipe.flush();
         }
     }
@@ -271,12 +271,12 @@ impl Pattern for Publish {
     /// What a subscriber forgot is no matter to the publisher: it hears the subscriptions again.
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         self.read_on(pipes);
         if !self.dist.is_mid_message() {
-            self.choose(&msg);
+            self.choose(msg);
             if self.settings.nodrop && !self.dist.all_matching_have_room(pipes) {
-                return Err((Refused::WouldBlock, msg));
+                return Err(Refused::WouldBlock);
             }
         }
         self.dist.send_to_matching(pipes, msg);
@@ -287,7 +287,7 @@ impl Pattern for Publish {
         self.dist.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         if !self.receives {
             return Err(Refused::NotSupported);
         }
@@ -298,7 +298,8 @@ impl Pattern for Publish {
                 if let Some(peer) = event.peer.and_then(|key| self.peers.get_mut(&key)) {
                     peer.unread -= 1;
                 }
-                Ok(event.frame)
+                *into = event.frame;
+                Ok(())
             }
             None if self.unread.is_empty() => Err(Refused::WouldBlock),
             None => Err(Refused::Yield),

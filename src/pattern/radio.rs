@@ -25,7 +25,7 @@ type Group = Box<[u8]>;
 pub(crate) struct Radio {
     dist: Dist,
     groups: HashMap<Group, BTreeSet<Key>>,
-    /// The groups of each peer, so that it leaves without a walk over all groups.
+    /// The groups of each peer that has any, so that it leaves without a walk over all groups.
     joined: HashMap<Key, BTreeSet<Group>>,
     /// The pipes of datagrams.
     everything: BTreeSet<Key>,
@@ -65,6 +65,9 @@ impl Radio {
             Kind::Leave => {
                 if let Some(groups) = self.joined.get_mut(&key) {
                     groups.remove(&record[..]);
+                    if groups.is_empty() {
+                        self.joined.remove(&key);
+                    }
                 }
                 self.leave(key, record);
             }
@@ -125,14 +128,14 @@ impl Pattern for Radio {
     /// A DISH that comes back says again what it wants.
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         self.read_on(pipes);
         if msg.more() {
-            return Err((ONE_FRAME, msg));
+            return Err(ONE_FRAME);
         }
         self.choose(msg.group().as_bytes());
         if self.nodrop && !self.dist.all_matching_have_room(pipes) {
-            return Err((Refused::WouldBlock, msg));
+            return Err(Refused::WouldBlock);
         }
         self.dist.send_to_matching(pipes, msg);
         Ok(())
@@ -142,7 +145,7 @@ impl Pattern for Radio {
         self.dist.flush(pipes);
     }
 
-    fn recv(&mut self, _pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, _pipes: &mut Pipes, _into: &mut Msg) -> Result<(), Refused> {
         Err(Refused::NotSupported)
     }
 
@@ -152,6 +155,17 @@ impl Pattern for Radio {
 
     fn can_recv(&mut self, _pipes: &mut Pipes) -> bool {
         false
+    }
+
+    fn has_subscribers(&mut self, pipes: &mut Pipes, peers: usize) -> Result<(), Refused> {
+        self.read_on(pipes);
+        if self.joined.len() >= peers {
+            Ok(())
+        } else if self.unread.is_empty() {
+            Err(Refused::WouldBlock)
+        } else {
+            Err(Refused::Yield)
+        }
     }
 
     fn set(&mut self, _pipes: &mut Pipes, option: PatternOption) -> Result<(), Error> {
@@ -216,7 +230,7 @@ mod tests {
         assert_eq!(radio.hear_all(a), [] as [Vec<Vec<u8>>; 0]);
         assert_eq!(radio.hear_all(b), [frames(&["1"])]);
         radio.hang_up(b);
-        assert!(radio.pattern.groups.is_empty() && radio.pattern.joined.len() <= 1);
+        assert!(radio.pattern.groups.is_empty() && radio.pattern.joined.is_empty());
     }
 
     #[test]
@@ -244,6 +258,25 @@ mod tests {
         send(&mut radio, "a", "1").unwrap();
         send(&mut radio, "b", "2").unwrap();
         assert_eq!(radio.hear_all(peer), [frames(&["1"]), frames(&["2"])]);
+    }
+
+    #[test]
+    fn who_joined_something_is_counted() {
+        let mut radio = radio();
+        let (a, b) = (radio.connect_hwm(0), radio.connect());
+        let enough = |radio: &mut Rig<Radio>, peers| {
+            radio.pattern.has_subscribers(&mut radio.wires.pipes, peers)
+        };
+        assert_eq!(enough(&mut radio, 0), Ok(()));
+        assert_eq!(enough(&mut radio, 1), Err(Refused::WouldBlock));
+        for _ in 0..BUDGET {
+            radio.wires.say(a, &["nobody reads this"]);
+        }
+        tell(&mut radio, a, Kind::Join, "g");
+        tell(&mut radio, b, Kind::Join, "g");
+        assert_eq!(enough(&mut radio, 2), Ok(()));
+        tell(&mut radio, b, Kind::Leave, "g");
+        assert_eq!(enough(&mut radio, 2), Err(Refused::WouldBlock));
     }
 
     #[test]

@@ -46,10 +46,10 @@ pub(crate) struct Rep {
 }
 
 impl Rep {
-    fn recv_from(&mut self, pipes: &mut Pipes) -> Option<(Key, Msg)> {
+    fn recv_from(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Option<Key> {
         loop {
-            match self.fq.recv(pipes) {
-                Next::Frame(key, frame) => return Some((key, frame)),
+            match self.fq.recv(pipes, into) {
+                Next::Frame(key) => return Some(key),
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return None,
             }
@@ -58,8 +58,9 @@ impl Rep {
 
     /// Goes on to the body of the next proper request, if there is one.
     fn take_request(&mut self, pipes: &mut Pipes) -> bool {
-        while let Some((to, frame)) = self.recv_from(pipes) {
-            if let Some(envelope) = self.take_envelope(pipes, frame) {
+        let mut frame = Msg::new();
+        while let Some(to) = self.recv_from(pipes, &mut frame) {
+            if let Some(envelope) = self.take_envelope(pipes, &mut frame) {
                 self.state = State::Receiving(Route { to, envelope });
                 return true;
             }
@@ -68,43 +69,49 @@ impl Rep {
         false
     }
 
-    /// Reads the frames up to the empty one; `None` if the message has none or ends with it.
-    fn take_envelope(&mut self, pipes: &mut Pipes, mut frame: Msg) -> Option<Vec<Msg>> {
+    /// Reads the frames from this one up to the empty one; `None` if the message has none or ends with it.
+    fn take_envelope(&mut self, pipes: &mut Pipes, frame: &mut Msg) -> Option<Vec<Msg>> {
         let mut envelope = Vec::new();
         while frame.more() && envelope.len() < ENVELOPE_MAX {
             let is_delimiter = frame.is_empty();
             frame.set_metadata(None);
-            envelope.push(frame);
+            envelope.push(std::mem::take(frame));
             if is_delimiter {
                 return Some(envelope);
             }
-            frame = self.recv_from(pipes)?.1;
+            self.recv_from(pipes, frame)?;
         }
         None
     }
 
     /// Reads a frame of the body; the last makes it our turn to speak.
-    fn recv_body(&mut self, pipes: &mut Pipes, route: Route) -> Result<Msg, Refused> {
-        let received = self.recv_from(pipes).map(|(_, frame)| frame);
-        self.state = match &received {
-            Some(frame) if !frame.more() => State::Asked(route),
-            Some(_) | None => State::Receiving(route),
+    fn recv_body(
+        &mut self,
+        pipes: &mut Pipes,
+        route: Route,
+        into: &mut Msg,
+    ) -> Result<(), Refused> {
+        let received = self.recv_from(pipes, into);
+        self.state = if received.is_some() && !into.more() {
+            State::Asked(route)
+        } else {
+            State::Receiving(route)
         };
-        received.ok_or(Refused::WouldBlock)
+        received.map(drop).ok_or(Refused::WouldBlock)
     }
 
     /// Writes a reply's first frame behind the envelope.
-    fn begin_reply(&mut self, pipes: &mut Pipes, route: Route, msg: Msg) -> State {
+    fn begin_reply(&mut self, pipes: &mut Pipes, route: Route, msg: &mut Msg) -> State {
         let Route { to, envelope } = route;
-        for frame in envelope {
-            if write(pipes, to, frame).is_err() {
+        for mut frame in envelope {
+            if write(pipes, to, &mut frame).is_err() {
                 return dropping(msg.more());
             }
         }
         self.proceed(pipes, to, msg)
     }
 
-    fn proceed(&mut self, pipes: &mut Pipes, to: Key, msg: Msg) -> State {
+    fn proceed(&mut self, pipes: &mut Pipes, to: Key, msg: &mut Msg) -> State {
         let more = msg.more();
         if write(pipes, to, msg).is_err() {
             return dropping(more);
@@ -153,14 +160,14 @@ impl Pattern for Rep {
 
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         self.state = match std::mem::take(&mut self.state) {
             State::Asked(route) => self.begin_reply(pipes, route, msg),
             State::Replying(to) => self.proceed(pipes, to, msg),
             State::Dropping => dropping(msg.more()),
             state @ (State::Listening | State::Receiving(_)) => {
                 self.state = state;
-                return Err((Refused::Fsm, msg));
+                return Err(Refused::Fsm);
             }
         };
         Ok(())
@@ -170,12 +177,12 @@ impl Pattern for Rep {
         self.unflushed.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         if matches!(self.state, State::Listening) && !self.take_request(pipes) {
             return Err(Refused::WouldBlock);
         }
         match std::mem::take(&mut self.state) {
-            State::Receiving(route) => self.recv_body(pipes, route),
+            State::Receiving(route) => self.recv_body(pipes, route, into),
             state @ (State::Listening | State::Asked(_) | State::Replying(_) | State::Dropping) => {
                 self.state = state;
                 Err(Refused::Fsm)

@@ -57,11 +57,9 @@ impl Req {
 
     // ── asking ───────────────────────────────────────────────────────────────────────────────
 
-    fn begin(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn begin(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         let id = self.correlate.then(|| self.next_id.to_be_bytes());
-        let Some(from) = self.write_envelope(pipes, id) else {
-            return Err((Refused::WouldBlock, msg));
-        };
+        let from = self.write_envelope(pipes, id).ok_or(Refused::WouldBlock)?;
         self.next_id = self.next_id.wrapping_add(1);
         self.dealer.skip_message(pipes);
         if let Some(pipe) = pipes.get_mut(from) {
@@ -78,7 +76,7 @@ impl Req {
         let mut to = None;
         for mut frame in frames {
             frame.set_more(true);
-            let taken_by = self.dealer.send_to_next(pipes, frame).ok()?;
+            let taken_by = self.dealer.send_to_next(pipes, &mut frame).ok()?;
             to = to.or(taken_by);
         }
         to
@@ -86,7 +84,7 @@ impl Req {
 
     /// Writes a frame of the body. In the middle of a message that is never refused: if the peer
     /// went, the request is lost with it, and there will be no reply.
-    fn proceed(&mut self, pipes: &mut Pipes, expected: Expected, msg: Msg) {
+    fn proceed(&mut self, pipes: &mut Pipes, expected: Expected, msg: &mut Msg) {
         self.state = if msg.more() {
             State::Sending(expected)
         } else {
@@ -97,48 +95,28 @@ impl Req {
 
     // ── being answered ───────────────────────────────────────────────────────────────────────
 
-    /// Goes on to the reply, if it is there. Drops everything before it.
-    fn take_reply(&mut self, pipes: &mut Pipes, expected: Expected) -> bool {
-        while let Some((key, frame)) = self.dealer.recv_from(pipes) {
-            if key == expected.from {
-                if let Some(body) = self.open(pipes, expected, frame) {
-                    self.state = State::Answered(body);
-                    return true;
-                }
+    /// Reads the first frame of the reply's body, if the reply is there. Drops everything before it.
+    fn take_reply(&mut self, pipes: &mut Pipes, expected: Expected, into: &mut Msg) -> bool {
+        while let Some(key) = self.dealer.recv_from(pipes, into) {
+            if key == expected.from && self.open(pipes, expected, into) {
+                return true;
             }
             self.dealer.skip_message(pipes);
         }
         false
     }
 
-    /// The first frame of the body behind a reply's envelope; `None` if the envelope is not as it
-    /// must be.
-    fn open(&mut self, pipes: &mut Pipes, expected: Expected, mut frame: Msg) -> Option<Msg> {
+    /// Goes on from a reply's first frame to the first of its body; false if the envelope is not as
+    /// it must be.
+    fn open(&mut self, pipes: &mut Pipes, expected: Expected, frame: &mut Msg) -> bool {
         if let Some(id) = expected.id {
-            if !frame.more() || frame != id {
-                return None;
+            let is_ours = frame.more() && *frame == id;
+            if !is_ours || self.dealer.recv_from(pipes, frame).is_none() {
+                return false;
             }
-            frame = self.dealer.recv_from(pipes)?.1;
         }
-        if !frame.more() || !frame.is_empty() {
-            return None;
-        }
-        Some(self.dealer.recv_from(pipes)?.1)
-    }
-
-    /// Takes note of a frame of the reply that the application gets.
-    fn received(&mut self, frame: Msg) -> Msg {
-        self.state = if frame.more() {
-            State::Receiving
-        } else {
-            State::Idle
-        };
-        frame
-    }
-
-    fn recv_body(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
-        let (_, frame) = self.dealer.recv_from(pipes).ok_or(Refused::WouldBlock)?;
-        Ok(self.received(frame))
+        let is_delimiter = frame.more() && frame.is_empty();
+        is_delimiter && self.dealer.recv_from(pipes, frame).is_some()
     }
 }
 
@@ -168,7 +146,7 @@ impl Pattern for Req {
         self.dealer.on_hiccup(pipes, key);
     }
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         match self.state {
             State::Idle => self.begin(pipes, msg),
             State::Sending(expected) => {
@@ -178,7 +156,7 @@ impl Pattern for Req {
             State::Waiting(_) | State::Answered(_) | State::Receiving if self.relaxed => {
                 self.begin(pipes, msg)
             }
-            State::Waiting(_) | State::Answered(_) | State::Receiving => Err((Refused::Fsm, msg)),
+            State::Waiting(_) | State::Answered(_) | State::Receiving => Err(Refused::Fsm),
         }
     }
 
@@ -186,20 +164,24 @@ impl Pattern for Req {
         self.dealer.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
-        if let State::Waiting(expected) = self.state {
-            if !self.take_reply(pipes, expected) {
-                return Err(Refused::WouldBlock);
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
+        match &mut self.state {
+            State::Waiting(expected) => {
+                let expected = *expected;
+                if !self.take_reply(pipes, expected, into) {
+                    return Err(Refused::WouldBlock);
+                }
             }
+            State::Answered(frame) => *into = std::mem::take(frame),
+            State::Receiving => self.dealer.recv(pipes, into)?,
+            State::Idle | State::Sending(_) => return Err(Refused::Fsm),
         }
-        match std::mem::replace(&mut self.state, State::Receiving) {
-            State::Answered(frame) => Ok(self.received(frame)),
-            State::Receiving => self.recv_body(pipes),
-            state @ (State::Idle | State::Sending(_) | State::Waiting(_)) => {
-                self.state = state;
-                Err(Refused::Fsm)
-            }
-        }
+        self.state = if into.more() {
+            State::Receiving
+        } else {
+            State::Idle
+        };
+        Ok(())
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
@@ -213,7 +195,14 @@ impl Pattern for Req {
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         match self.state {
-            State::Waiting(expected) => self.take_reply(pipes, expected),
+            State::Waiting(expected) => {
+                let mut body = Msg::new();
+                let is_there = self.take_reply(pipes, expected, &mut body);
+                if is_there {
+                    self.state = State::Answered(body);
+                }
+                is_there
+            }
             State::Answered(_) | State::Receiving => true,
             State::Idle | State::Sending(_) => false,
         }

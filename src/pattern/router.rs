@@ -126,20 +126,20 @@ impl Router {
     // ── sending ──────────────────────────────────────────────────────────────────────────────
 
     /// Takes the frame with the routing id.
-    fn address(&mut self, pipes: &mut Pipes, id: Msg) -> Result<(), (Refused, Msg)> {
+    fn address(&mut self, pipes: &mut Pipes, id: &Msg) -> Result<(), Refused> {
         if !id.more() {
             return Ok(());
         }
-        self.sending = match self.peers.route(pipes, &id) {
+        self.sending = match self.peers.route(pipes, id) {
             Ok(key) => Sending::To(key),
-            Err(refused) if self.mandatory => return Err((refused, id)),
+            Err(refused) if self.mandatory => return Err(refused),
             Err(_) => Sending::Nowhere,
         };
         Ok(())
     }
 
     /// Takes a frame of the body.
-    fn forward(&mut self, pipes: &mut Pipes, key: Key, frame: Msg) {
+    fn forward(&mut self, pipes: &mut Pipes, key: Key, frame: &mut Msg) {
         let more = frame.more();
         let written = write(pipes, key, frame).is_ok();
         if written && !more {
@@ -221,7 +221,7 @@ impl Pattern for Router {
 
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         match self.sending {
             Sending::Address => return self.address(pipes, msg),
             Sending::To(key) => self.forward(pipes, key, msg),
@@ -235,14 +235,14 @@ impl Pattern for Router {
         self.unflushed.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         loop {
-            match self.peers.recv(pipes) {
-                Next::Frame(key, frame) => {
-                    if !frame.more() {
+            match self.peers.recv(pipes, into) {
+                Next::Frame(key) => {
+                    if !into.more() {
                         self.remove_if_read(pipes, key);
                     }
-                    return Ok(frame);
+                    return Ok(());
                 }
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return Err(Refused::WouldBlock),
@@ -258,7 +258,7 @@ impl Pattern for Router {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         loop {
             match self.peers.peek(pipes) {
-                Next::Frame(..) => return true,
+                Next::Frame(_) => return true,
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return false,
             }

@@ -92,33 +92,29 @@ impl Pattern for Server {
 
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, mut msg: Msg) -> Result<(), (Refused, Msg)> {
-        let key = match self.route(pipes, &msg) {
-            Ok(key) => key,
-            Err(refused) => return Err((refused, msg)),
-        };
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
+        let key = self.route(pipes, msg)?;
         let id = msg.routing_id();
         // The number is ours; within the process the peer would see it.
-        msg.clear_routing_id();
-        match write(pipes, key, msg) {
-            Ok(()) => {
-                self.unflushed.add(pipes, key);
-                Ok(())
-            }
-            Err(msg) => Err((Refused::HostUnreachable, msg.with_routing_id(id))),
+        msg.assign_routing_id(0);
+        if write(pipes, key, msg).is_err() {
+            msg.assign_routing_id(id);
+            return Err(Refused::HostUnreachable);
         }
+        self.unflushed.add(pipes, key);
+        Ok(())
     }
 
     fn flush(&mut self, pipes: &mut Pipes) {
         self.unflushed.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         loop {
-            match self.fq.recv(pipes) {
-                Next::Frame(key, frame) => {
-                    let id = self.ids.get(&key).copied().unwrap_or_default();
-                    return Ok(frame.with_routing_id(id));
+            match self.fq.recv(pipes, into) {
+                Next::Frame(key) => {
+                    into.assign_routing_id(self.ids.get(&key).copied().unwrap_or_default());
+                    return Ok(());
                 }
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return Err(Refused::WouldBlock),
@@ -134,7 +130,7 @@ impl Pattern for Server {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         loop {
             match self.fq.peek(pipes) {
-                Next::Frame(..) => return true,
+                Next::Frame(_) => return true,
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return false,
             }
@@ -167,7 +163,9 @@ mod tests {
     }
 
     fn to(id: u32, body: &str) -> Msg {
-        Msg::from(body).with_routing_id(id)
+        let mut msg = Msg::from(body);
+        msg.assign_routing_id(id);
+        msg
     }
 
     #[test]
@@ -189,13 +187,9 @@ mod tests {
         let peer = server.connect();
         let id = id_of(&mut server, peer);
         for stranger in [0, id.wrapping_add(7)] {
-            let refused = server
-                .pattern
-                .send(&mut server.wires.pipes, to(stranger, "x"));
-            let Err((Refused::HostUnreachable, back)) = refused else {
-                panic!("{refused:?}");
-            };
-            assert_eq!(back.routing_id(), stranger);
+            let (refused, msg) = server.refuse(to(stranger, "x"));
+            assert_eq!(refused, Refused::HostUnreachable);
+            assert_eq!((msg.routing_id(), msg), (stranger, "x".into()));
         }
     }
 

@@ -36,12 +36,12 @@ impl<P: Pattern> Single<P> {
     }
 
     /// Reads the next message of one frame, and drops what comes before it.
-    fn read(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn read(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         for _ in 0..BUDGET {
-            let frame = self.inner.recv(pipes)?;
-            let is_rest = std::mem::replace(&mut self.skipping, frame.more());
-            if !is_rest && !frame.more() {
-                return Ok(frame);
+            self.inner.recv(pipes, into)?;
+            let is_rest = std::mem::replace(&mut self.skipping, into.more());
+            if !is_rest && !into.more() {
+                return Ok(());
             }
         }
         Err(Refused::Yield)
@@ -73,9 +73,9 @@ impl<P: Pattern> Pattern for Single<P> {
         self.inner.on_hiccup(pipes, key);
     }
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         if msg.more() {
-            return Err((ONE_FRAME, msg));
+            return Err(ONE_FRAME);
         }
         self.inner.send(pipes, msg)
     }
@@ -84,11 +84,12 @@ impl<P: Pattern> Pattern for Single<P> {
         self.inner.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
-        match self.next.take() {
-            Some(msg) => Ok(msg),
-            None => self.read(pipes),
-        }
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
+        let Some(next) = self.next.take() else {
+            return self.read(pipes, into);
+        };
+        *into = next;
+        Ok(())
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
@@ -97,8 +98,9 @@ impl<P: Pattern> Pattern for Single<P> {
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         if self.next.is_none() {
-            match self.read(pipes) {
-                Ok(msg) => self.next = Some(msg),
+            let mut next = Msg::new();
+            match self.read(pipes, &mut next) {
+                Ok(()) => self.next = Some(next),
                 Err(refused) => return refused == Refused::Yield,
             }
         }

@@ -59,20 +59,20 @@ impl Stream {
     }
 
     /// Takes the frame with the routing id.
-    fn address(&mut self, pipes: &mut Pipes, id: Msg) -> Result<(), (Refused, Msg)> {
+    fn address(&mut self, pipes: &mut Pipes, id: &Msg) -> Result<(), Refused> {
         if !id.more() {
-            return Err((Refused::Invalid("a routing id comes before the data"), id));
+            return Err(Refused::Invalid("a routing id comes before the data"));
         }
-        self.sending = match self.peers.route(pipes, &id) {
+        self.sending = match self.peers.route(pipes, id) {
             Ok(key) => Sending::To(key),
-            Err(refused) if self.mandatory => return Err((refused, id)),
+            Err(refused) if self.mandatory => return Err(refused),
             Err(_) => Sending::Nowhere,
         };
         Ok(())
     }
 
     /// Takes the frame with the data. A connection that went meanwhile loses it.
-    fn forward(&mut self, pipes: &mut Pipes, key: Key, mut data: Msg) {
+    fn forward(&mut self, pipes: &mut Pipes, key: Key, data: &mut Msg) {
         if data.is_empty() {
             self.detach(pipes, key);
             return;
@@ -113,7 +113,7 @@ impl Pattern for Stream {
 
     fn on_hiccup(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         match std::mem::replace(&mut self.sending, Sending::Address) {
             Sending::Address => return self.address(pipes, msg),
             Sending::To(key) => self.forward(pipes, key, msg),
@@ -126,10 +126,10 @@ impl Pattern for Stream {
         self.unflushed.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         loop {
-            match self.peers.recv(pipes) {
-                Next::Frame(_, frame) => return Ok(frame),
+            match self.peers.recv(pipes, into) {
+                Next::Frame(_) => return Ok(()),
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return Err(Refused::WouldBlock),
             }
@@ -144,7 +144,7 @@ impl Pattern for Stream {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         loop {
             match self.peers.peek(pipes) {
-                Next::Frame(..) => return true,
+                Next::Frame(_) => return true,
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return false,
             }

@@ -115,7 +115,7 @@ impl Subscribe {
     }
 
     fn drop_message(&mut self, pipes: &mut Pipes) {
-        drop(self.fq.recv(pipes));
+        self.fq.recv(pipes, &mut Msg::new());
         self.fq.skip_message(pipes);
     }
 }
@@ -157,22 +157,19 @@ impl Pattern for Subscribe {
         self.tell_topics(pipes, key);
     }
 
-    fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<(), (Refused, Msg)> {
+    fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused> {
         if self.filters {
-            return Err((Refused::NotSupported, msg));
+            return Err(Refused::NotSupported);
         }
-        match self.upstream.next(&msg, self.only_first) {
+        match self.upstream.next(msg, self.only_first) {
             Role::Data => self.dist.send_to_all(pipes, msg),
-            Role::Request(request) => self.apply(pipes, request, upstream::topic(&msg)),
+            Role::Request(request) => self.apply(pipes, request, upstream::topic(msg)),
             Role::Part(request) => {
-                let mut frame = msg;
-                if !self.enter(request, upstream::topic(&frame)) {
+                if !self.enter(request, upstream::topic(msg)) {
                     // The publishers must not hear this, but the message needs its frame.
-                    let more = frame.more();
-                    frame = Msg::new();
-                    frame.set_more(more);
+                    msg.refill(&[], msg.more());
                 }
-                self.dist.send_to_all(pipes, frame);
+                self.dist.send_to_all(pipes, msg);
             }
         }
         Ok(())
@@ -182,12 +179,12 @@ impl Pattern for Subscribe {
         self.dist.flush(pipes);
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg, Refused> {
+    fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         for _ in 0..BUDGET {
             let within = self.fq.is_within_message();
-            match self.fq.recv(pipes) {
-                Next::Frame(_, frame) if within || self.wants(&frame) => return Ok(frame),
-                Next::Frame(..) => self.fq.skip_message(pipes),
+            match self.fq.recv(pipes, into) {
+                Next::Frame(_) if within || self.wants(into) => return Ok(()),
+                Next::Frame(_) => self.fq.skip_message(pipes),
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return Err(Refused::WouldBlock),
             }
@@ -202,8 +199,8 @@ impl Pattern for Subscribe {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         for _ in 0..BUDGET {
             match self.fq.peek(pipes) {
-                Next::Frame(key, ()) if self.wants_next(pipes, key) => return true,
-                Next::Frame(..) => self.drop_message(pipes),
+                Next::Frame(key) if self.wants_next(pipes, key) => return true,
+                Next::Frame(_) => self.drop_message(pipes),
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return false,
             }

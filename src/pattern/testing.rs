@@ -81,10 +81,15 @@ impl<P: Pattern> Rig<P> {
     }
 
     /// Sends a frame.
-    pub(crate) fn send_frame(&mut self, frame: Msg) -> Result<(), Refused> {
-        self.pattern
-            .send(&mut self.wires.pipes, frame)
-            .map_err(|(refused, _)| refused)
+    pub(crate) fn send_frame(&mut self, mut frame: Msg) -> Result<(), Refused> {
+        self.pattern.send(&mut self.wires.pipes, &mut frame)
+    }
+
+    /// Sends a frame that is refused: why it is, and what is left of it.
+    #[track_caller]
+    pub(crate) fn refuse(&mut self, mut frame: Msg) -> (Refused, Msg) {
+        let sent = self.pattern.send(&mut self.wires.pipes, &mut frame);
+        (sent.expect_err("the frame was taken"), frame)
     }
 
     /// Sends a message and flushes; stops at the first frame that is refused.
@@ -97,7 +102,9 @@ impl<P: Pattern> Rig<P> {
 
     /// Receives a frame.
     pub(crate) fn recv_frame(&mut self) -> Result<Msg, Refused> {
-        self.pattern.recv(&mut self.wires.pipes)
+        let mut frame = Msg::new();
+        self.pattern.recv(&mut self.wires.pipes, &mut frame)?;
+        Ok(frame)
     }
 
     /// Receives a whole message.

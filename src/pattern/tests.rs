@@ -92,15 +92,15 @@ impl<P: Pattern> Life<P> {
         let possible = self.rig.can_send();
         assert!(possible || !self.sending, "half a message was sent");
         let pipes = &mut self.rig.wires.pipes;
-        match self.rig.pattern.send(pipes, frame) {
+        match self.rig.pattern.send(pipes, &mut frame) {
             Ok(()) => {
                 assert!(possible);
                 self.sending = more;
                 self.receiving &= !self.relaxed;
             }
-            Err((_, back)) => {
+            Err(_) => {
                 assert!(!self.sending, "half a message was sent");
-                assert!(back == *body && back.more() == more);
+                assert!(frame == *body && frame.more() == more);
             }
         }
         self.rig.pattern.flush(&mut self.rig.wires.pipes);
@@ -162,6 +162,15 @@ fn without_peers_only_those_that_may_drop_can_send() {
         (SocketType::PULL, false),
         (SocketType::PUSH, false),
         (SocketType::STREAM, true),
+        (SocketType::SERVER, true),
+        (SocketType::CLIENT, false),
+        (SocketType::RADIO, true),
+        (SocketType::DISH, false),
+        (SocketType::GATHER, false),
+        (SocketType::SCATTER, false),
+        (SocketType::DGRAM, false),
+        (SocketType::PEER, true),
+        (SocketType::CHANNEL, false),
     ] {
         let (mut pattern, mut pipes) = (for_type(socket_type), Pipes::new());
         assert_eq!(pattern.can_send(&mut pipes), can_send, "{socket_type:?}");
@@ -212,6 +221,33 @@ proptest! {
             PatternOption::ReqCorrelate(correlate),
         ];
         live(req::Req::new(), options, ops);
+    }
+
+    #[test]
+    fn client_keeps_its_word(ops in ops()) {
+        live(Single::new(dealer::Dealer::default()), vec![], ops);
+    }
+
+    #[test]
+    fn channel_keeps_its_word(ops in ops()) {
+        live(Single::new(pair::Pair::default()), vec![], ops);
+    }
+
+    #[test]
+    fn scatter_and_gather_keep_their_word(ops in ops()) {
+        live(Single::new(pipeline::Push::default()), vec![], ops.clone());
+        live(Single::new(pipeline::Pull::default()), vec![], ops);
+    }
+
+    #[test]
+    fn server_keeps_its_word(ops in ops()) {
+        live(Single::new(server::Server::new()), vec![], ops);
+    }
+
+    #[test]
+    fn radio_and_dish_keep_their_word(nodrop in any::<bool>(), ops in ops()) {
+        live(radio::Radio::default(), vec![PatternOption::XpubNodrop(nodrop)], ops.clone());
+        live(dish::Dish::default(), vec![PatternOption::Join("".into())], ops);
     }
 
     #[test]

@@ -101,13 +101,13 @@ impl Dist {
     }
 
     /// Sends a frame to the recipients of its message that have not missed an earlier one.
-    pub(crate) fn send_to_matching(&mut self, pipes: &mut Pipes, frame: Msg) {
+    pub(crate) fn send_to_matching(&mut self, pipes: &mut Pipes, frame: &mut Msg) {
         self.settle();
         self.mid_message = frame.more();
         let mut recipients = std::mem::take(&mut self.matching);
         if let Some(last) = recipients.pop() {
-            recipients.retain(|key| self.write(pipes, *key, || frame.clone()));
-            if self.write(pipes, last, || frame) {
+            recipients.retain(|key| self.write(pipes, *key, &mut frame.clone()));
+            if self.write(pipes, last, frame) {
                 recipients.push(last);
             }
         }
@@ -119,7 +119,7 @@ impl Dist {
     }
 
     /// Sends a frame to all pipes that have not missed an earlier one of its message.
-    pub(crate) fn send_to_all(&mut self, pipes: &mut Pipes, frame: Msg) {
+    pub(crate) fn send_to_all(&mut self, pipes: &mut Pipes, frame: &mut Msg) {
         if !self.mid_message {
             self.unmatch_all();
             self.matching.extend(&self.pipes);
@@ -159,20 +159,20 @@ impl Dist {
         }
     }
 
-    fn write(&mut self, pipes: &mut Pipes, key: Key, frame: impl FnOnce() -> Msg) -> bool {
+    fn write(&mut self, pipes: &mut Pipes, key: Key, frame: &mut Msg) -> bool {
         if self.stalled.contains(&key) {
             return false;
         }
         let Some(pipe) = pipes.get_mut(key) else {
             return false;
         };
-        match pipe.write(frame()) {
+        match pipe.write(frame) {
             Ok(()) => true,
-            Err(WriteError::Full(_)) => {
+            Err(WriteError::Full) => {
                 self.stalled.insert(key);
                 false
             }
-            Err(WriteError::Closed(_)) => false,
+            Err(WriteError::Closed) => false,
         }
     }
 }

@@ -13,10 +13,10 @@ use crate::slab::Key;
 use crate::ypipe::Pop;
 
 /// What the pipes held.
-#[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Next<T> {
-    /// A frame, and the pipe that it came from.
-    Frame(Key, T),
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    /// A frame; it comes from this pipe.
+    Frame(Key),
     /// This pipe is over: everything was read and its peer is gone. It should be removed; then
     /// ask again.
     Ended(Key),
@@ -72,21 +72,21 @@ impl Fq {
     }
 
     /// Reads the next frame: of the message that has been begun, otherwise of the next pipe that
-    /// has one.
-    #[inline(always)]
-    pub(crate) fn recv(&mut self, pipes: &mut Pipes) -> Next<Msg> {
+    /// has one. Without a frame, what is left of `into` is of no use.
+    #[inline]
+    pub(crate) fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Next {
         if !self.rest.is_empty() {
-            return self.recv_rest();
+            return self.recv_rest(into);
         }
         while let Some(key) = self.turns.current() {
             let Some(pipe) = pipes.get_mut(key) else {
                 return self.end(key);
             };
-            match pipe.read() {
-                Pop::Item(record) if record.kind() != Kind::Data => {}
-                Pop::Item(frame) => {
-                    self.took(key, frame.more());
-                    return Next::Frame(key, frame);
+            match pipe.read_into(into) {
+                Pop::Item(()) if into.kind() != Kind::Data => {}
+                Pop::Item(()) => {
+                    self.took(key, into.more());
+                    return Next::Frame(key);
                 }
                 Pop::Empty => self.pause(),
                 Pop::Finished => return self.end(key),
@@ -97,19 +97,20 @@ impl Fq {
 
     /// Goes on with a message whose pipe is gone.
     #[cold]
-    fn recv_rest(&mut self) -> Next<Msg> {
+    fn recv_rest(&mut self, into: &mut Msg) -> Next {
         let (Some(key), Some(frame)) = (self.within, self.rest.pop_front()) else {
             return Next::Idle;
         };
-        self.within = frame.more().then_some(key);
-        Next::Frame(key, frame)
+        *into = frame;
+        self.within = into.more().then_some(key);
+        Next::Frame(key)
     }
 
     /// What [`Fq::recv`] would return, without taking it: the frame can be peeked at in its pipe,
     /// unless that was detached.
-    pub(crate) fn peek(&mut self, pipes: &mut Pipes) -> Next<()> {
+    pub(crate) fn peek(&mut self, pipes: &mut Pipes) -> Next {
         if let (Some(key), false) = (self.within, self.rest.is_empty()) {
-            return Next::Frame(key, ());
+            return Next::Frame(key);
         }
         while let Some(key) = self.turns.current() {
             let Some(pipe) = pipes.get_mut(key) else {
@@ -117,7 +118,7 @@ impl Fq {
             };
             match pipe.peek() {
                 Pop::Item(record) if record.kind() != Kind::Data => drop(pipe.read()),
-                Pop::Item(_) => return Next::Frame(key, ()),
+                Pop::Item(_) => return Next::Frame(key),
                 Pop::Empty => self.pause(),
                 Pop::Finished => return self.end(key),
             }
@@ -127,12 +128,13 @@ impl Fq {
 
     /// Reads the rest of a message that has been begun, and drops it.
     pub(crate) fn skip_message(&mut self, pipes: &mut Pipes) {
+        let mut frame = Msg::new();
         while self.is_within_message() {
-            drop(self.recv(pipes));
+            self.recv(pipes, &mut frame);
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn took(&mut self, key: Key, more: bool) {
         self.within = more.then_some(key);
         if !more {
@@ -146,7 +148,7 @@ impl Fq {
         self.turns.deactivate_current();
     }
 
-    fn end<T>(&mut self, key: Key) -> Next<T> {
+    fn end(&mut self, key: Key) -> Next {
         self.within = None;
         self.turns.remove(key);
         Next::Ended(key)

@@ -1,11 +1,11 @@
 //! [`Lb`], load balancing: each message goes to the next pipe that has room.
 //!
 //! It owns the order of the pipes and knows in the middle of which message it is. It never splits
-//! a message between pipes, and never waits: a message that no pipe has room for is given back.
+//! a message between pipes, and never waits: a message that no pipe has room for is left as it is.
 
 use crate::msg::Msg;
 use crate::pipe::Pipes;
-use crate::routing::{ActiveList, Unflushed, write};
+use crate::routing::{ActiveList, NotTaken, Unflushed, write};
 use crate::slab::Key;
 
 /// Where the frames of the present message go.
@@ -51,9 +51,13 @@ impl Lb {
     /// Writes a frame, and returns the pipe that took it: `None` for the rest of a lost message.
     ///
     /// # Errors
-    /// The message, if no pipe has room; never in the middle of a message.
+    /// If no pipe has room; never in the middle of a message.
     #[inline]
-    pub(crate) fn send(&mut self, pipes: &mut Pipes, msg: Msg) -> Result<Option<Key>, Msg> {
+    pub(crate) fn send(
+        &mut self,
+        pipes: &mut Pipes,
+        msg: &mut Msg,
+    ) -> Result<Option<Key>, NotTaken> {
         match self.message {
             Message::None => self.begin(pipes, msg).map(Some),
             Message::To(key) => Ok(self.proceed(pipes, key, msg)),
@@ -64,23 +68,20 @@ impl Lb {
         }
     }
 
-    #[inline(always)]
-    fn begin(&mut self, pipes: &mut Pipes, mut msg: Msg) -> Result<Key, Msg> {
+    #[inline]
+    fn begin(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<Key, NotTaken> {
+        let more = msg.more();
         while let Some(key) = self.turns.current() {
-            let more = msg.more();
-            match write(pipes, key, msg) {
-                Ok(()) => {
-                    self.written(pipes, key, more);
-                    return Ok(key);
-                }
-                Err(back) => msg = back,
+            if write(pipes, key, msg).is_ok() {
+                self.written(pipes, key, more);
+                return Ok(key);
             }
             self.turns.deactivate_current();
         }
-        Err(msg)
+        Err(NotTaken)
     }
 
-    fn proceed(&mut self, pipes: &mut Pipes, key: Key, msg: Msg) -> Option<Key> {
+    fn proceed(&mut self, pipes: &mut Pipes, key: Key, msg: &mut Msg) -> Option<Key> {
         let more = msg.more();
         if write(pipes, key, msg).is_err() {
             self.detach(key);
@@ -91,7 +92,7 @@ impl Lb {
         Some(key)
     }
 
-    #[inline(always)]
+    #[inline]
     fn written(&mut self, pipes: &mut Pipes, key: Key, more: bool) {
         if more {
             self.message = Message::To(key);

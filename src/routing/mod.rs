@@ -17,7 +17,7 @@ pub(crate) mod testing;
 use std::collections::{HashMap, VecDeque};
 
 use crate::msg::Msg;
-use crate::pipe::{Pipes, WriteError};
+use crate::pipe::Pipes;
 use crate::slab::Key;
 
 /// Keys of which some are active, and whose turn it is among those.
@@ -107,14 +107,15 @@ impl ActiveList {
     }
 }
 
-/// Writes to a pipe that may be full, closed or gone, and then gives the message back.
-#[inline(always)]
-pub(crate) fn write(pipes: &mut Pipes, key: Key, msg: Msg) -> Result<(), Msg> {
-    let Some(pipe) = pipes.get_mut(key) else {
-        return Err(msg);
-    };
-    pipe.write(msg)
-        .map_err(|(WriteError::Full(msg) | WriteError::Closed(msg))| msg)
+/// No pipe took the message, which is as it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NotTaken;
+
+/// Writes to a pipe, which takes the message unless it is full, closed or gone.
+#[inline]
+pub(crate) fn write(pipes: &mut Pipes, key: Key, msg: &mut Msg) -> Result<(), NotTaken> {
+    let pipe = pipes.get_mut(key).ok_or(NotTaken)?;
+    pipe.write(msg).map_err(|_| NotTaken)
 }
 
 /// The pipes that were written to since the last flush.

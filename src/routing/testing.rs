@@ -143,9 +143,16 @@ impl Wires {
     #[track_caller]
     pub(crate) fn say(&mut self, peer: Peer, bodies: &[impl AsRef<[u8]>]) {
         for frame in message(bodies) {
-            self.far_end(peer).write(frame).expect("the pipe has room");
+            self.say_frame(peer, frame);
         }
         self.far_end(peer).flush();
+    }
+
+    /// The peer writes a frame, and does not flush.
+    #[track_caller]
+    pub(crate) fn say_frame(&mut self, peer: Peer, mut frame: Msg) {
+        let written = self.far_end(peer).write(&mut frame);
+        written.expect("the pipe has room");
     }
 
     /// What the peer receives next: a whole message. A peer that is gone hears nothing.

@@ -23,12 +23,15 @@ pub(crate) mod sealed {
         /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) if there are no frames.
         fn join(&mut self) -> Result<()>;
 
-        /// Gives the frames away one after the other. Only the first can be refused: where it
-        /// fits, the others do.
+        /// Has the frames taken one after the other; what is left of them is of no use. Only the
+        /// first can be refused: where it fits, the others do.
+        ///
+        /// # Errors
+        /// Why a frame was refused; it and those behind it are left.
         fn hand_over<E>(
-            self,
-            take: impl FnMut(Msg) -> std::result::Result<(), (E, Msg)>,
-        ) -> std::result::Result<(), (E, Self)>;
+            &mut self,
+            take: impl FnMut(&mut Msg) -> std::result::Result<(), E>,
+        ) -> std::result::Result<(), E>;
 
         /// The frames.
         fn into_frames(self) -> Multipart;
@@ -42,9 +45,9 @@ impl sealed::Frames for Msg {
     }
 
     fn hand_over<E>(
-        self,
-        mut take: impl FnMut(Msg) -> std::result::Result<(), (E, Msg)>,
-    ) -> std::result::Result<(), (E, Self)> {
+        &mut self,
+        mut take: impl FnMut(&mut Self) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         take(self)
     }
 
@@ -59,16 +62,18 @@ impl sealed::Frames for Multipart {
     }
 
     fn hand_over<E>(
-        mut self,
-        mut take: impl FnMut(Msg) -> std::result::Result<(), (E, Msg)>,
-    ) -> std::result::Result<(), (E, Self)> {
-        let mut rest = self.drain(..);
-        while let Some(frame) = rest.next() {
-            if let Err((refused, frame)) = take(frame) {
-                return Err((refused, std::iter::once(frame).chain(rest).collect()));
-            }
+        &mut self,
+        take: impl FnMut(&mut Msg) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let mut taken = 0;
+        let outcome = self
+            .iter_mut()
+            .map(take)
+            .try_for_each(|outcome| outcome.map(|()| taken += 1));
+        if outcome.is_err() {
+            self.drain(..taken);
         }
-        Ok(())
+        outcome
     }
 
     fn into_frames(self) -> Multipart {

@@ -40,8 +40,8 @@ impl Socket {
         self.wait_while_refused(timeout, connected)
     }
 
-    /// Waits until at least `peers` peers of a PUB or XPUB have subscribed to something, for at
-    /// most `timeout` (`None`: for ever). What is published then reaches them, if it matches.
+    /// Waits until at least `peers` peers of a PUB or XPUB have subscribed to something, or peers of
+    /// a RADIO joined a group, for at most `timeout` (`None`: for ever). What is published then reaches them, if it matches.
     /// In manual mode (`set_xpub_manual`) the subscriptions that the application applied count.
     ///
     /// An XPUB's events stay to be received. A peer of which a thousand were not received is read

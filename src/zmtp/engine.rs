@@ -181,6 +181,9 @@ impl Engine for StreamEngine {
 
     fn shrink(&mut self) {
         self.batch.shrink();
+        if let Phase::Traffic(traffic) = &mut self.phase {
+            traffic.shrink();
+        }
     }
 
     fn set_paused(&mut self, paused: bool, now: Instant) {
@@ -217,6 +220,9 @@ struct Traffic {
     /// Messages go both ways in the form that pipes hold them in, with nothing before or around
     /// them.
     has_runs: bool,
+    /// The end of a message has not come, so that no run was found: until it does, none is looked
+    /// for, lest a message of many frames is looked through again for each of them.
+    mid_message: bool,
     groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
@@ -244,6 +250,7 @@ impl Traffic {
             has_runs: Framing::of(version) == Framing::V2
                 && !groups.are_sent_along()
                 && cipher.is_none(),
+            mid_message: false,
             groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
             cipher,
@@ -270,7 +277,7 @@ impl Traffic {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
             }
-            if self.has_runs {
+            if self.has_runs && !self.mid_message {
                 if let Some(run) = self.decoder.take_run(input, room) {
                     return Ok(Some(Event::Run(run)));
                 }
@@ -279,6 +286,7 @@ impl Traffic {
                 return Ok(None);
             };
             if !is_command || !self.version.has_commands() {
+                self.mid_message = msg.more();
                 match self.groups.handle_frame(msg)? {
                     Some(msg) => return Ok(Some(Event::Message(msg))),
                     None => continue,
@@ -290,11 +298,17 @@ impl Traffic {
         }
     }
 
+    fn shrink(&mut self) {
+        if let Some(cipher) = &mut self.cipher {
+            cipher.shrink();
+        }
+    }
+
     fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ProtocolError> {
         match &mut self.cipher {
             None => self.decoder.decode(input),
             Some(cipher) => match self.decoder.decode_body(input)? {
-                Some(body) => cipher.open(body.as_ref()).map(Some),
+                Some(body) => cipher.open(body).map(Some),
                 None => Ok(None),
             },
         }

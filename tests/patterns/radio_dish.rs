@@ -5,7 +5,7 @@ use std::time::Duration;
 use ferrozmq::SocketType::{DISH, PAIR, RADIO};
 use ferrozmq::{DONTWAIT, Error, Msg, POLLIN, POLLOUT, SNDMORE, Socket};
 
-use crate::common::{Rig, SHORT, await_loss, link, wait_until};
+use crate::common::{LIMIT, Rig, SHORT, await_loss, link, wait_until};
 use crate::peer::{COMMAND, MORE, RawListener, RawPeer, command, frame, opening};
 use crate::{on_each_transport, on_network_transports};
 
@@ -14,6 +14,7 @@ on_each_transport!(
     groups_are_joined_and_left_at_any_time,
     groups_are_exact_and_bounded,
     a_radio_never_waits_unless_it_must_not_drop,
+    dishes_can_be_waited_for,
     messages_have_one_frame_and_one_direction,
     either_side_can_be_bound,
 );
@@ -140,6 +141,17 @@ fn a_radio_never_waits_unless_it_must_not_drop(rig: &Rig) {
     }
     radio.send(in_group("g", "there is room"), 0).unwrap();
     assert_eq!(receive(&dish).1, "there is room");
+}
+
+fn dishes_can_be_waited_for(rig: &Rig) {
+    let radio = rig.bound(RADIO);
+    let early = radio.wait_subscribers(1, Some(SHORT));
+    assert!(matches!(early, Err(Error::Again)), "{early:?}");
+    let dish = rig.connected(DISH, &radio);
+    dish.join("g").unwrap();
+    radio.wait_subscribers(1, Some(LIMIT)).unwrap();
+    radio.send(in_group("g", "the first arrives"), 0).unwrap();
+    assert_eq!(receive(&dish).1, "the first arrives");
 }
 
 fn messages_have_one_frame_and_one_direction(rig: &Rig) {

@@ -174,6 +174,35 @@ fn a_multicast_group_has_many_dishes() {
     }
 }
 
+/// Where the host has IPv6.
+#[test]
+fn messages_travel_over_ipv6_too() {
+    let ctx = Ctx::new();
+    let dish = patient(&ctx, DISH);
+    dish.set_ipv6(true).unwrap();
+    dish.join("a").unwrap();
+    if let Err(Error::AddrNotAvailable | Error::NoDevice) = dish.bind("udp://[::1]:*") {
+        return;
+    }
+    let radio = patient(&ctx, RADIO);
+    let refused = radio.connect(&dish.last_endpoint());
+    assert!(matches!(refused, Err(Error::NoDevice)), "IPv6 is off");
+    radio.set_ipv6(true).unwrap();
+    radio.connect(&dish.last_endpoint()).unwrap();
+    radio.send(in_group("a", "six"), 0).unwrap();
+    assert_eq!(recv(&dish), ["six"]);
+
+    let both = patient(&ctx, DGRAM);
+    both.set_ipv6(true).unwrap();
+    both.bind("udp://*:*").unwrap();
+    let port = both.last_endpoint().rsplit_once(':').unwrap().1.to_owned();
+    let (plain, address) = plain();
+    plain.send_to(b"four", format!("127.0.0.1:{port}")).unwrap();
+    assert_eq!(recv(&both), [&*address, "four"]);
+    both.send_multipart([&*address, "back"], 0).unwrap();
+    assert_eq!(receive(&plain), b"back");
+}
+
 #[test]
 fn a_dgram_names_who_sent_and_who_is_to_receive() {
     let ctx = Ctx::new();

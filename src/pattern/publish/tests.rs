@@ -316,10 +316,10 @@ fn a_later_frame_can_be_a_subscription_and_stays_in_its_message() {
 fn what_stays_in_a_message_is_data_to_whoever_passes_it_on() {
     let mut rig = xpub();
     let peer = rig.connect();
-    let far = rig.wires.far_end(peer);
-    far.write(more("user")).unwrap();
-    far.write(Msg::from("t").of_kind(Kind::Subscribe)).unwrap();
-    far.flush();
+    rig.wires.say_frame(peer, more("user"));
+    rig.wires
+        .say_frame(peer, Msg::from("t").of_kind(Kind::Subscribe));
+    rig.wires.far_end(peer).flush();
     rig.deliver();
     for expected in ["user", "t"] {
         let frame = rig.recv_frame().unwrap();
@@ -484,10 +484,7 @@ fn a_flood_of_one_peer_is_nothing_to_the_others() {
     let mut rig = xpub();
     let flooder = rig.connect_hwm(0);
     for _ in 0..2 * MAX_EVENTS {
-        rig.wires
-            .far_end(flooder)
-            .write("data".into())
-            .expect("no limit");
+        rig.wires.say_frame(flooder, "data".into());
     }
     rig.wires.far_end(flooder).flush();
     rig.deliver();
@@ -504,7 +501,7 @@ fn a_peer_that_goes_after_a_flood_is_read_to_the_end() {
     let peer = rig.connect_hwm(0);
     for _ in 0..2 * MAX_EVENTS {
         for frame in message(&["user", "message"]) {
-            rig.wires.far_end(peer).write(frame).expect("no limit");
+            rig.wires.say_frame(peer, frame);
         }
     }
     rig.wires.far_end(peer).flush();
@@ -553,8 +550,7 @@ fn who_waits_for_subscribers_reads_on_but_not_for_who_is_behind() {
     let flooder = rig.connect_hwm(0);
     let quiet = rig.connect();
     for _ in 0..2 * MAX_EVENTS {
-        let frame = "data".into();
-        rig.wires.far_end(flooder).write(frame).expect("no limit");
+        rig.wires.say_frame(flooder, "data".into());
     }
     rig.wires.far_end(flooder).flush();
     rig.deliver();
@@ -576,8 +572,7 @@ fn who_waits_for_subscribers_looks_again_while_there_is_more_to_read() {
     let mut rig = publisher();
     let peer = rig.connect_hwm(0);
     for _ in 0..2 * BUDGET {
-        let frame = "data".into();
-        rig.wires.far_end(peer).write(frame).expect("no limit");
+        rig.wires.say_frame(peer, "data".into());
     }
     rig.wires.far_end(peer).flush();
     rig.deliver();

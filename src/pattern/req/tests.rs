@@ -71,11 +71,8 @@ fn nothing_is_sent_in_the_middle_of_a_reply() {
 fn without_a_peer_with_room_it_waits() {
     let mut req = req();
     assert!(!req.can_send());
-    let (refused, back) = req
-        .pattern
-        .send(&mut req.wires.pipes, "question".into())
-        .unwrap_err();
-    assert_eq!((refused, back), (Refused::WouldBlock, "question".into()));
+    let refused = req.refuse("question".into());
+    assert_eq!(refused, (Refused::WouldBlock, "question".into()));
     req.connect();
     req.send(&["question"]).unwrap();
 }

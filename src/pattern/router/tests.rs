@@ -323,14 +323,11 @@ fn a_message_for_a_full_peer_is_dropped_whole() {
 }
 
 #[test]
-fn mandatory_reports_a_message_for_nobody_and_gives_it_back() {
+fn mandatory_reports_a_message_for_nobody_and_leaves_it() {
     let mut router = mandatory();
-    let (refused, back) = router
-        .pattern
-        .send(&mut router.wires.pipes, more("nobody"))
-        .unwrap_err();
+    let (refused, id) = router.refuse(more("nobody"));
     assert_eq!(refused, Refused::HostUnreachable);
-    assert!(back == *"nobody" && back.more());
+    assert!(id == *"nobody" && id.more());
 }
 
 #[test]

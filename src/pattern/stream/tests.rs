@@ -80,11 +80,8 @@ fn empty_data_closes_the_connection_behind_what_was_sent() {
 #[test]
 fn an_unknown_connection_is_reported() {
     let mut stream = stream();
-    let (refused, back) = stream
-        .pattern
-        .send(&mut stream.wires.pipes, more("nobody"))
-        .unwrap_err();
-    assert_eq!((refused, back), (Refused::HostUnreachable, more("nobody")));
+    let refused = stream.refuse(more("nobody"));
+    assert_eq!(refused, (Refused::HostUnreachable, more("nobody")));
     assert!(stream.can_send());
 }
 

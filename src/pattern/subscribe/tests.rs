@@ -400,11 +400,11 @@ impl Line {
     fn carry(&mut self) {
         let up = self.subscriber.wires.far_end(self.at_subscriber);
         let down = self.publisher.wires.far_end(self.at_publisher);
-        while let Pop::Item(frame) = up.read() {
-            down.write(frame).expect("the pipe has room");
+        while let Pop::Item(mut frame) = up.read() {
+            down.write(&mut frame).expect("the pipe has room");
         }
-        while let Pop::Item(frame) = down.read() {
-            up.write(frame).expect("the pipe has room");
+        while let Pop::Item(mut frame) = down.read() {
+            up.write(&mut frame).expect("the pipe has room");
         }
         up.flush();
         down.flush();

@@ -56,12 +56,14 @@ impl Rig {
         self.deliver();
     }
 
-    fn send_frame(&mut self, frame: Msg) {
-        self.dist.send_to_matching(&mut self.wires.pipes, frame);
+    fn send_frame(&mut self, mut frame: Msg) {
+        self.dist
+            .send_to_matching(&mut self.wires.pipes, &mut frame);
     }
 
     fn send_all(&mut self, body: &str) {
-        self.dist.send_to_all(&mut self.wires.pipes, body.into());
+        self.dist
+            .send_to_all(&mut self.wires.pipes, &mut body.into());
         self.dist.flush(&mut self.wires.pipes);
         self.deliver();
     }
@@ -130,7 +132,7 @@ fn a_full_pipe_misses_the_whole_message_and_returns_when_it_has_room() {
 fn a_new_pipe_takes_part_from_the_next_message_on() {
     let mut rig = Rig::new();
     let old = rig.link(10);
-    rig.dist.send_to_all(&mut rig.wires.pipes, more("1a"));
+    rig.dist.send_to_all(&mut rig.wires.pipes, &mut more("1a"));
     let new = rig.link(10);
     rig.send_all("1b");
     rig.send_all("2");

@@ -176,6 +176,20 @@ fn options_are_set_at_both_ends() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_device_is_polled_if_that_is_permitted() {
+    let options = with(|options| options.busy_poll = 50);
+    if let Err(error) = try_bind("tcp://127.0.0.1:*", &options) {
+        assert_eq!(error.errno(), nix::libc::EPERM, "{error}");
+        return;
+    }
+    let (server, client) = pair("tcp://127.0.0.1:*", &options);
+    for stream in [server, client] {
+        assert_eq!(stream.socket().busy_poll().unwrap(), 50);
+    }
+}
+
 #[test]
 fn an_option_that_the_system_refuses_is_an_error_of_the_attempt() {
     let refused = with(|options| options.tcp.bind_to_device = Some("nosuchif0".into()));
