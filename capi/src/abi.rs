@@ -1,4 +1,4 @@
-//! From C and back: [`abi!`], the types of arguments and answers, and the wall that no panic
+//! From C and back: `abi!`, the types of arguments and answers, and the wall that no panic
 //! passes.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_short, c_ulong, c_void};
