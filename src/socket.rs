@@ -229,7 +229,12 @@ impl Socket {
         }
     }
 
-    fn send_msg(&self, msg: &mut Msg, flags: i32) -> Result<()> {
+    /// Sends a frame without taking it over, see [`Socket::send`]: what is in `msg` afterwards means
+    /// nothing, unless the call fails; then it is as it was. The counterpart of [`Socket::recv`].
+    ///
+    /// # Errors
+    /// As for [`Socket::send`].
+    pub fn send_msg(&self, msg: &mut Msg, flags: i32) -> Result<()> {
         check_flags(flags, DONTWAIT | SNDMORE)?;
         msg.set_more(flags & SNDMORE != 0);
         let mut base = self.base();

@@ -147,9 +147,9 @@ impl Pump {
     }
 
     fn send_all<const N: usize>(&self, frames: [Msg; N]) -> Result<(), Errno> {
-        for (n, frame) in frames.into_iter().enumerate() {
+        for (n, mut frame) in frames.into_iter().enumerate() {
             let more = if n + 1 < N { SNDMORE } else { 0 };
-            send_until(self.outlet, frame, more, &self.hurries)?;
+            send_until(self.outlet, &mut frame, more, &self.hurries)?;
         }
         Ok(())
     }
