@@ -234,6 +234,7 @@ impl Socket {
     ///
     /// # Errors
     /// As for [`Socket::send`].
+    #[inline]
     pub fn send_msg(&self, msg: &mut Msg, flags: i32) -> Result<()> {
         check_flags(flags, DONTWAIT | SNDMORE)?;
         msg.set_more(flags & SNDMORE != 0);
@@ -338,6 +339,7 @@ impl Socket {
     ///
     /// # Errors
     /// As for [`Socket::recv_msg`]; `msg` is empty then.
+    #[inline]
     pub fn recv(&self, msg: &mut Msg, flags: i32) -> Result<()> {
         let received = self.recv_frame(msg, flags);
         if received.is_err() {

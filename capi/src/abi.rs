@@ -38,7 +38,7 @@ macro_rules! abi {
 }
 
 /// Runs the body of a C function.
-#[inline]
+#[inline(always)]
 pub(crate) fn call<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     match frees::during(|| catch_unwind(AssertUnwindSafe(body))) {
         Ok(answer) => answer.into_c(),

@@ -161,7 +161,7 @@ fn persist(
 }
 
 /// Sends a frame. If that fails it is as it was; else it means nothing any more.
-#[inline]
+#[inline(always)]
 pub(crate) fn send(
     handle: &'static SocketHandle,
     msg: &mut Msg,
@@ -206,7 +206,7 @@ pub(crate) fn send_until(
 }
 
 /// Receives a frame in place of `msg`, which is empty if that fails.
-#[inline]
+#[inline(always)]
 pub(crate) fn recv(
     handle: &'static SocketHandle,
     msg: &mut Msg,
