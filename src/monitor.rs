@@ -79,7 +79,7 @@ pub enum EventKind {
         /// The `errno`; `EACCES` for a connection that a filter refused.
         errno: i32,
     },
-    /// The listener, or a connection that was closed on our side, is closed.
+    /// The listener is closed, or the descriptor of an attempt to connect that failed.
     Closed {
         /// The descriptor that was closed.
         fd: i32,

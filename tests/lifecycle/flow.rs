@@ -511,3 +511,27 @@ fn sockets_can_be_opened_and_closed_by_many_threads() {
     assert!(!failed.load(Ordering::Relaxed));
     ctx.term(Some(LIMIT)).unwrap();
 }
+
+#[test]
+fn over_inproc_who_connects_has_the_room_of_both_at_once() {
+    let ctx = Ctx::new();
+    let (push, pull) = (ctx.socket(PUSH).unwrap(), ctx.socket(PULL).unwrap());
+    push.set_sndhwm(3).unwrap();
+    pull.set_rcvhwm(2).unwrap();
+    pull.bind("inproc://room").unwrap();
+    push.connect("inproc://room").unwrap();
+    let sent = (0..).take_while(|_| push.try_send("x").is_ok()).count();
+    assert_eq!(sent, 5);
+}
+
+#[test]
+fn a_message_that_is_refused_stays_where_it_is() {
+    let ctx = Ctx::new();
+    let push = ctx.socket(PUSH).unwrap();
+    let mut msg = Msg::from("kept");
+    assert!(matches!(
+        push.send_msg(&mut msg, DONTWAIT),
+        Err(Error::Again)
+    ));
+    assert_eq!(msg, "kept");
+}
