@@ -148,7 +148,9 @@ impl SocketBase {
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         let signaler = Signaler::of_this_thread();
         let signal: Arc<dyn Signal> = signaler.clone();
-        let signalled = !self.fall_asleep(&signal) || signaler.wait(deadline);
+        let signalled = !self.fall_asleep(&signal)
+            || signaler.spin(self.options.spin)
+            || signaler.wait(deadline);
         self.awake();
         signalled
     }
