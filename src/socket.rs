@@ -229,7 +229,13 @@ impl Socket {
         }
     }
 
-    fn send_msg(&self, msg: &mut Msg, flags: i32) -> Result<()> {
+    /// Sends a frame without taking it over, see [`Socket::send`]: what is in `msg` afterwards means
+    /// nothing, unless the call fails; then it is as it was. The counterpart of [`Socket::recv`].
+    ///
+    /// # Errors
+    /// As for [`Socket::send`].
+    #[inline]
+    pub fn send_msg(&self, msg: &mut Msg, flags: i32) -> Result<()> {
         check_flags(flags, DONTWAIT | SNDMORE)?;
         msg.set_more(flags & SNDMORE != 0);
         let mut base = self.base();
@@ -333,6 +339,7 @@ impl Socket {
     ///
     /// # Errors
     /// As for [`Socket::recv_msg`]; `msg` is empty then.
+    #[inline]
     pub fn recv(&self, msg: &mut Msg, flags: i32) -> Result<()> {
         let received = self.recv_frame(msg, flags);
         if received.is_err() {

@@ -1,4 +1,4 @@
-//! From C and back: [`abi!`], the types of arguments and answers, and the wall that no panic
+//! From C and back: `abi!`, the types of arguments and answers, and the wall that no panic
 //! passes.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_short, c_ulong, c_void};
@@ -38,7 +38,7 @@ macro_rules! abi {
 }
 
 /// Runs the body of a C function.
-#[inline]
+#[inline(always)]
 pub(crate) fn call<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     match frees::during(|| catch_unwind(AssertUnwindSafe(body))) {
         Ok(answer) => answer.into_c(),

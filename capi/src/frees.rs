@@ -21,7 +21,7 @@ const CALL: usize = 2;
 const ANY: usize = 1;
 
 /// Runs a call of the library, and then gives back what it dropped.
-#[inline]
+#[inline(always)]
 pub(crate) fn during<R>(call: impl FnOnce() -> R) -> R {
     DEPTH.with(|depth| {
         depth.set(depth.get() + CALL);

@@ -119,7 +119,9 @@ impl Pump {
         if matches!(event.kind, EventKind::Accepted { .. }) {
             self.accepted.insert(ends());
         }
-        let is_ours = is_of_listener(&event.kind) || self.accepted.contains(&ends());
+        let is_ours = event.remote.is_empty()
+            || is_of_listener(&event.kind)
+            || self.accepted.contains(&ends());
         if matches!(event.kind, EventKind::Disconnected { .. }) {
             self.accepted.remove(&ends());
         }
@@ -145,9 +147,9 @@ impl Pump {
     }
 
     fn send_all<const N: usize>(&self, frames: [Msg; N]) -> Result<(), Errno> {
-        for (n, frame) in frames.into_iter().enumerate() {
+        for (n, mut frame) in frames.into_iter().enumerate() {
             let more = if n + 1 < N { SNDMORE } else { 0 };
-            send_until(self.outlet, frame, more, &self.hurries)?;
+            send_until(self.outlet, &mut frame, more, &self.hurries)?;
         }
         Ok(())
     }
@@ -168,11 +170,7 @@ fn is_of_listener(kind: &EventKind) -> bool {
     use EventKind as K;
     matches!(
         kind,
-        K::Listening { .. }
-            | K::BindFailed { .. }
-            | K::Accepted { .. }
-            | K::AcceptFailed { .. }
-            | K::Closed { .. }
+        K::Listening { .. } | K::BindFailed { .. } | K::Accepted { .. } | K::AcceptFailed { .. }
     )
 }
 

@@ -94,8 +94,9 @@ impl Proxy {
             if !can(source, POLLIN)? || !(self.is_single() || can(target, POLLOUT)?) {
                 return Ok(moved > 0);
             }
-            match recv(source, DONTWAIT) {
-                Ok(frame) => self.pass_on(frame, from)?,
+            let mut frame = Msg::new();
+            match recv(source, &mut frame, DONTWAIT) {
+                Ok(()) => self.pass_on(frame, from)?,
                 Err(Errno::AGAIN) => return Ok(moved > 0),
                 Err(errno) => return Err(errno),
             }
@@ -110,13 +111,13 @@ impl Proxy {
             self.count(from, frame.len());
             let flags = if more { SNDMORE } else { 0 };
             if let Some(capture) = self.capture {
-                send(capture, frame.clone(), flags).map_err(|(errno, _)| errno)?;
+                send(capture, &mut frame.clone(), flags)?;
             }
-            send(self.sides[1 - from], frame, flags).map_err(|(errno, _)| errno)?;
+            send(self.sides[1 - from], &mut frame, flags)?;
             if !more {
                 return Ok(());
             }
-            frame = recv(self.sides[from], 0)?;
+            recv(self.sides[from], &mut frame, 0)?;
         }
     }
 
@@ -153,14 +154,16 @@ impl Proxy {
             return Ok(());
         };
         while self.mode != Mode::Ending {
-            let command = match recv(control, DONTWAIT) {
-                Ok(command) => command,
+            let mut command = Msg::new();
+            match recv(control, &mut command, DONTWAIT) {
+                Ok(()) => {}
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(errno) => return Err(errno),
-            };
-            let mut more = command.more();
+            }
+            let (mut more, mut rest) = (command.more(), Msg::new());
             while more {
-                more = recv(control, 0)?.more();
+                recv(control, &mut rest, 0)?;
+                more = rest.more();
             }
             self.on_command(control, &command)?;
         }
@@ -176,7 +179,7 @@ impl Proxy {
             _ => {}
         }
         if control.lock()?.socket.socket_type() == SocketType::REP {
-            send(control, Msg::new(), 0).map_err(|(errno, _)| errno)?;
+            send(control, &mut Msg::new(), 0)?;
         }
         Ok(())
     }
@@ -190,7 +193,7 @@ impl Proxy {
         let numbers: Vec<u64> = numbers.flatten().collect();
         for (n, number) in numbers.iter().enumerate() {
             let flags = if n + 1 < numbers.len() { SNDMORE } else { 0 };
-            send(control, Msg::copied(&number.to_ne_bytes()), flags).map_err(|(errno, _)| errno)?;
+            send(control, &mut Msg::copied(&number.to_ne_bytes()), flags)?;
         }
         Ok(())
     }

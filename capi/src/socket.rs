@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ferrozmq::{DONTWAIT, Error, Msg, POLLIN, POLLOUT, SNDMORE, SendError, Socket, SocketType};
+use ferrozmq::{DONTWAIT, Error, Msg, POLLIN, POLLOUT, SNDMORE, Socket, SocketType};
 use nix::libc;
 
 use crate::abi::{Done, Opaque};
@@ -79,16 +79,16 @@ impl Open {
         Ok(events | always)
     }
 
-    #[inline]
-    fn try_send(&self, msg: Msg, flags: c_int) -> Result<(), SendError> {
+    #[inline(always)]
+    fn try_send(&self, msg: &mut Msg, flags: c_int) -> Result<(), Error> {
         self.heed();
-        self.socket.send(msg, flags & SNDMORE | DONTWAIT)
+        self.socket.send_msg(msg, flags & SNDMORE | DONTWAIT)
     }
 
-    #[inline]
-    pub(crate) fn try_recv(&self) -> Result<Msg, Error> {
+    #[inline(always)]
+    fn try_recv(&self, msg: &mut Msg) -> Result<(), Error> {
         self.heed();
-        self.socket.recv_msg(DONTWAIT)
+        self.socket.recv(msg, DONTWAIT)
     }
 }
 
@@ -115,7 +115,7 @@ pub(crate) fn constant(data: Opaque, len: usize) -> Msg {
 /// A size as calls return it.
 #[inline]
 fn size(len: usize) -> c_int {
-    c_int::try_from(len).unwrap_or(c_int::MAX)
+    len.min(c_int::MAX as usize) as c_int
 }
 
 // ── waiting ──────────────────────────────────────────────────────────────────────────────────
@@ -129,29 +129,22 @@ fn patience(flags: c_int, timeout: Option<Duration>) -> Option<Option<Instant>> 
 }
 
 /// Tries again whenever there is news, until it succeeds, fails, the time is over, or a signal
-/// comes. While one of the events `at_once` is possible it does not wait for news. `attempt` says
-/// what it was left with if it should be made again.
-fn persist<T, L>(
+/// comes. While one of the events `at_once` is possible it does not wait for news.
+#[cold]
+fn persist(
     handle: &'static SocketHandle,
     deadline: Option<Instant>,
     at_once: i16,
-    mut left: L,
-    mut attempt: impl FnMut(&Open, L) -> Result<Result<T, L>, (Errno, L)>,
-) -> Result<T, (Errno, L)> {
-    let bell = match Bell::of_this_thread() {
-        Ok(bell) => bell,
-        Err(errno) => return Err((errno, left)),
-    };
+    mut attempt: impl FnMut(&Open) -> Result<(), Error>,
+) -> Result<(), Errno> {
+    let bell = Bell::of_this_thread()?;
     let mut listening = None;
     loop {
-        let open = match handle.lock() {
-            Ok(open) => open,
-            Err(errno) => return Err((errno, left)),
-        };
+        let open = handle.lock()?;
         listening.get_or_insert_with(|| open.listeners.listen(&bell));
-        match attempt(&open, left)? {
-            Ok(done) => return Ok(done),
-            Err(back) => left = back,
+        match attempt(&open) {
+            Err(Error::Again) => {}
+            tried => return Ok(tried?),
         }
         let is_busy = at_once != 0 && open.events().is_ok_and(|events| events & at_once != 0);
         drop(open);
@@ -159,115 +152,89 @@ fn persist<T, L>(
         let goes_on = if is_busy {
             deadline.is_none_or(|deadline| Instant::now() < deadline)
         } else {
-            match bell.wait(deadline) {
-                Ok(rung) => rung,
-                Err(errno) => return Err((errno, left)),
-            }
+            bell.wait(deadline)?
         };
         if !goes_on {
-            return Err((Errno::AGAIN, left));
+            return Err(Errno::AGAIN);
         }
     }
 }
 
-/// Sends a frame, and gives it back if that fails.
-#[inline]
+/// Sends a frame. If that fails it is as it was; else it means nothing any more.
+#[inline(always)]
 pub(crate) fn send(
     handle: &'static SocketHandle,
-    msg: Msg,
+    msg: &mut Msg,
     flags: c_int,
-) -> Result<(), (Errno, Msg)> {
-    let open = match handle.lock() {
-        Ok(open) => open,
-        Err(errno) => return Err((errno, msg)),
-    };
+) -> Result<(), Errno> {
+    let open = handle.lock()?;
     match open.try_send(msg, flags) {
         Ok(()) => Ok(()),
-        Err(failed) => {
-            let timeout = open.socket.get_sndtimeo();
-            drop(open);
-            send_again(handle, failed, flags, timeout)
-        }
+        Err(error) => send_again(handle, open, error, msg, flags),
     }
+}
+
+#[cold]
+fn send_again(
+    handle: &'static SocketHandle,
+    open: Guard<Open>,
+    error: Error,
+    msg: &mut Msg,
+    flags: c_int,
+) -> Result<(), Errno> {
+    let deadline = match error {
+        Error::Again => patience(flags, open.socket.get_sndtimeo()?),
+        _ => None,
+    };
+    drop(open);
+    let deadline = deadline.ok_or_else(|| Errno::from(error))?;
+    persist(handle, deadline, 0, |open| open.try_send(msg, flags))
 }
 
 /// Sends a frame as soon as somebody takes it, until `gives_up`; the socket's listeners are to be
 /// rung when that changes.
 pub(crate) fn send_until(
     handle: &'static SocketHandle,
-    msg: Msg,
+    msg: &mut Msg,
     flags: c_int,
     gives_up: &AtomicBool,
 ) -> Result<(), Errno> {
-    let attempt = |open: &Open, msg| match open.try_send(msg, flags) {
-        Err(SendError {
-            error: Error::Again,
-            message,
-        }) if !gives_up.load(Ordering::Acquire) => Ok(Err(message)),
-        Err(SendError { error, message }) => Err((error.into(), message)),
-        Ok(()) => Ok(Ok(())),
-    };
-    persist(handle, None, 0, msg, attempt).map_err(|(errno, _)| errno)
+    persist(handle, None, 0, |open| match open.try_send(msg, flags) {
+        Err(Error::Again) if gives_up.load(Ordering::Acquire) => Err(Error::Term),
+        tried => tried,
+    })
 }
 
-#[cold]
-fn send_again(
+/// Receives a frame in place of `msg`, which is empty if that fails.
+#[inline(always)]
+pub(crate) fn recv(
     handle: &'static SocketHandle,
-    failed: SendError,
+    msg: &mut Msg,
     flags: c_int,
-    timeout: Result<Option<Duration>, Error>,
-) -> Result<(), (Errno, Msg)> {
-    let SendError { error, message } = failed;
-    let deadline = match (&error, timeout) {
-        (Error::Again, Ok(timeout)) => patience(flags, timeout),
-        _ => None,
-    };
-    let Some(deadline) = deadline else {
-        return Err((error.into(), message));
-    };
-    let attempt = |open: &Open, msg| match open.try_send(msg, flags) {
-        Ok(()) => Ok(Ok(())),
-        Err(SendError { error, message }) => match error {
-            Error::Again => Ok(Err(message)),
-            error => Err((error.into(), message)),
-        },
-    };
-    persist(handle, deadline, 0, message, attempt)
-}
-
-/// Receives a frame.
-#[inline]
-pub(crate) fn recv(handle: &'static SocketHandle, flags: c_int) -> Result<Msg, Errno> {
+) -> Result<(), Errno> {
     let open = handle.lock()?;
-    match open.try_recv() {
-        Ok(msg) => Ok(msg),
-        Err(error) => {
-            let timeout = open.socket.get_rcvtimeo();
-            drop(open);
-            recv_again(handle, error, flags, timeout)
-        }
+    match open.try_recv(msg) {
+        Ok(()) => Ok(()),
+        Err(error) => recv_again(handle, open, error, msg, flags),
     }
 }
 
 #[cold]
 fn recv_again(
     handle: &'static SocketHandle,
+    open: Guard<Open>,
     error: Error,
+    msg: &mut Msg,
     flags: c_int,
-    timeout: Result<Option<Duration>, Error>,
-) -> Result<Msg, Errno> {
-    let deadline = match (&error, timeout) {
-        (Error::Again, Ok(timeout)) => patience(flags, timeout),
+) -> Result<(), Errno> {
+    let deadline = match error {
+        Error::Again => patience(flags, open.socket.get_rcvtimeo()?),
         _ => None,
     };
+    drop(open);
     let deadline = deadline.ok_or_else(|| Errno::from(error))?;
-    let attempt = |open: &Open, ()| match open.try_recv() {
-        Ok(msg) => Ok(Ok(msg)),
-        Err(Error::Again) => Ok(Err(())),
-        Err(error) => Err((error.into(), ())),
-    };
     // A receive that has skipped much stops for others, and no news will tell it to go on.
-    persist(handle, deadline, POLLIN, (), attempt).map_err(|(errno, ())| errno)
+    persist(handle, deadline, POLLIN, |open| open.try_recv(msg))
 }
 
 // ── messages of C ────────────────────────────────────────────────────────────────────────────
@@ -279,10 +246,8 @@ pub(crate) fn send_msg(
     flags: c_int,
 ) -> Result<c_int, Errno> {
     let len = size(msg.len());
-    send(handle, std::mem::take(msg), flags).map_err(|(errno, back)| {
-        *msg = back;
-        errno
-    })?;
+    send(handle, msg, flags)?;
+    *msg = Msg::new();
     Ok(len)
 }
 
@@ -292,14 +257,15 @@ pub(crate) fn recv_msg(
     msg: &mut Msg,
     flags: c_int,
 ) -> Result<c_int, Errno> {
-    *msg = recv(handle, flags)?;
+    recv(handle, msg, flags)?;
     Ok(size(msg.len()))
 }
 
-fn send_bytes(place: In<c_void>, msg: Msg, flags: c_int) -> Result<c_int, Errno> {
-    let len = size(msg.len());
-    send(find(place)?, msg, flags).map_err(|(errno, _)| errno)?;
-    Ok(len)
+/// Copies what fits, and returns how long the whole is.
+#[inline]
+fn copy_out(body: &[u8], buffer: &mut Out<c_void>, room: usize) -> c_int {
+    buffer.copy(&body[..body.len().min(room)]);
+    size(body.len())
 }
 
 /// An endpoint; what is not UTF-8 is none.
@@ -354,17 +320,18 @@ fn send_parts(place: In<c_void>, parts: &[Iovec], flags: c_int) -> Result<c_int,
     let (last, others) = parts.split_last().ok_or(Errno::INVALID)?;
     let copy = |part: &Iovec| Msg::copied(&constant(Opaque(part.base), part.len));
     for part in others {
-        send(handle, copy(part), flags).map_err(|(errno, _)| errno)?;
+        send(handle, &mut copy(part), flags)?;
     }
-    send(handle, copy(last), flags & !SNDMORE).map_err(|(errno, _)| errno)?;
+    send(handle, &mut copy(last), flags & !SNDMORE)?;
     Ok(size(last.len))
 }
 
 /// Receives the frames of a message into memory that the caller frees.
 fn recv_parts(place: In<c_void>, parts: &mut [Iovec], flags: c_int) -> Result<usize, Errno> {
     let handle = find(place)?;
+    let mut msg = Msg::new();
     for (n, part) in parts.iter_mut().enumerate() {
-        let msg = recv(handle, flags)?;
+        recv(handle, &mut msg, flags)?;
         *part = allocated(&msg)?;
         if !msg.more() {
             return Ok(n + 1);
@@ -415,7 +382,11 @@ abi! {
     /// Connects to an endpoint, for as long as the socket lives.
     fn zmq_connect(place: In<c_void>, text: In<c_char>) -> Result<Done, Errno> {
         let open = lock(place)?;
-        open.socket.connect(endpoint(&text)?)?;
+        let text = endpoint(&text)?;
+        if text.starts_with("tcp://") && open.told.unusable_proxy.is_some() {
+            return Err(Errno::INVALID);
+        }
+        open.socket.connect(text)?;
         Ok(Done)
     }
 
@@ -437,8 +408,8 @@ abi! {
         flags: c_int,
     ) -> Result<c_int, Errno> {
         let handle = find(place)?;
-        let msg = Msg::copied(buffer.bytes(len).ok_or(Errno::FAULT)?);
-        send(handle, msg, flags).map_err(|(errno, _)| errno)?;
+        let mut msg = Msg::copied(buffer.bytes(len).ok_or(Errno::FAULT)?);
+        send(handle, &mut msg, flags)?;
         Ok(size(len))
     }
 
@@ -449,7 +420,7 @@ abi! {
         len: usize,
         flags: c_int,
     ) -> Result<c_int, Errno> {
-        send_bytes(place, constant(buffer, len), flags)
+        send_msg(find(place)?, &mut constant(buffer, len), flags)
     }
 
     /// Receives a frame. Returns how long it is; what does not fit is lost.
@@ -459,9 +430,9 @@ abi! {
         len: usize,
         flags: c_int,
     ) -> Result<c_int, Errno> {
-        let msg = recv(find(place)?, flags)?;
-        buffer.copy(&msg[..msg.len().min(len)]);
-        Ok(size(msg.len()))
+        let mut msg = Msg::new();
+        recv(find(place)?, &mut msg, flags)?;
+        Ok(copy_out(&msg, &mut buffer, len))
     }
 
     /// Sends the parts as the frames of a message, if `flags` has `ZMQ_SNDMORE`.

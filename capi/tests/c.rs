@@ -1,5 +1,8 @@
 //! The programs of `tests/c`: compiled with the C compiler against our header and library, and
 //! run. Each is silent and returns 0, or says where it failed.
+//!
+//! With `CAPI_VALGRIND=1` in the environment they are run under valgrind, and neither a bad access nor
+//! a leak is let pass.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,11 +41,25 @@ fn compile(program: &str, directory: &Path, arguments: &[&str]) -> PathBuf {
     output
 }
 
+/// What runs a program.
+fn runner(program: &Path) -> Command {
+    if std::env::var_os("CAPI_VALGRIND").is_none() {
+        return Command::new(program);
+    }
+    let mut valgrind = Command::new("valgrind");
+    valgrind
+        .args(["-q", "--error-exitcode=9", "--fair-sched=yes"])
+        .args(["--child-silent-after-fork=yes", "--leak-check=full"])
+        .arg("--errors-for-leak-kinds=definite,indirect")
+        .arg(program);
+    valgrind
+}
+
 #[track_caller]
 fn run(program: &str) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let output = compile(program, directory.path(), &["-DZMQ_BUILD_DRAFT_API"]);
-    let result = Command::new(output)
+    let result = runner(&output)
         .current_dir(directory.path())
         .output()
         .expect("it can be run");

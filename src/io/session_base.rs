@@ -237,8 +237,11 @@ impl SessionBase {
             Link::Waiting(until) if *until <= cx.now => self.dial(cx),
             Link::Connecting {
                 deadline: Some(deadline),
-                ..
+                stream,
+                remote,
             } if *deadline <= cx.now => {
+                let (fd, remote) = (stream.fd(), remote.clone());
+                self.emit(EventKind::Closed { fd }, "", &remote, None);
                 self.on_attempt_failed(Reason::ConnectTimeout, cx);
             }
             Link::Up(connection) => {
@@ -506,7 +509,11 @@ impl SessionBase {
         };
         match stream.take_error() {
             Ok(None) => self.on_established(stream, remote, true, cx),
-            Ok(Some(error)) | Err(error) => self.on_attempt_failed(Reason::of(&error), cx),
+            Ok(Some(error)) | Err(error) => {
+                self.emit(EventKind::Closed { fd: stream.fd() }, "", &remote, None);
+                drop(stream);
+                self.on_attempt_failed(Reason::of(&error), cx);
+            }
         }
     }
 

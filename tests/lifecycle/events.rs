@@ -88,10 +88,25 @@ fn a_connecter_is_told_of_in_order(rig: &Rig) {
     );
     pull.bind(&endpoint).unwrap();
     let mut again = names_up_to(&monitor, "handshake");
-    again.retain(|name| !["delayed", "retried"].contains(name));
+    again.retain(|name| !["delayed", "closed", "retried"].contains(name));
     assert_eq!(again, ["connected", "handshake"]);
     push.disconnect(&endpoint).unwrap();
     assert_eq!(names_up_to(&monitor, "disconnected"), ["disconnected"]);
+}
+
+#[test]
+fn an_attempt_that_fails_is_told_of_in_order() {
+    let rig = Rig::new(Transport::Tcp);
+    let (endpoint, _keeper) = rig.reserved_endpoint();
+    let push = rig.socket(PUSH);
+    let monitor = push.monitor();
+    push.connect(&endpoint).unwrap();
+    let names = names_up_to(&monitor, "retried");
+    // The system may refuse at once.
+    assert!(
+        [&["delayed", "closed", "retried"][..], &["retried"]].contains(&&names[..]),
+        "{names:?}"
+    );
 }
 
 fn a_bind_that_fails_is_told_of(rig: &Rig) {

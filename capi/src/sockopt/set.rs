@@ -52,8 +52,19 @@ fn set_told(open: &mut Open, option: c_int, value: Value<'_>) -> Option<Result<(
                 .socket
                 .set_reconnect_ivl(time.map(Duration::from_millis))?)
         }),
+        n::SOCKS_PROXY => set_socks_proxy(open, value),
         _ => return None,
     })
+}
+
+fn set_socks_proxy(open: &mut Open, value: Value<'_>) -> Result<(), Errno> {
+    let proxy = value.text_or_none()?;
+    let is_usable = open.socket.set_socks_proxy(proxy).is_ok();
+    if !is_usable {
+        open.socket.set_socks_proxy(None)?;
+    }
+    open.told.unusable_proxy = proxy.filter(|_| !is_usable).map(str::to_owned);
+    Ok(())
 }
 
 /// Options before `ZMQ_TOS`.
@@ -115,7 +126,6 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
         }
         n::CONNECT_ROUTING_ID => socket.set_connect_routing_id(value.bytes()?)?,
         n::HANDSHAKE_IVL => socket.set_handshake_ivl(Some(value.time()?))?,
-        n::SOCKS_PROXY => socket.set_socks_proxy(value.text_or_none()?)?,
         n::XPUB_NODROP => socket.set_xpub_nodrop(value.natural_bool()?)?,
         n::XPUB_MANUAL => socket.set_xpub_manual(value.natural_bool()?)?,
         n::XPUB_WELCOME_MSG => socket.set_xpub_welcome_msg(value.0.unwrap_or_default())?,

@@ -85,7 +85,7 @@ static void publish_again (void *data, void *hint)
     free (data);
     if (zmq_atomic_counter_inc (hint) < 10) {
         zmq_msg_t msg;
-        OK (zmq_msg_init_data (&msg, malloc (100), 100, publish_again, hint));
+        OK (zmq_msg_init_data (&msg, calloc (1, 100), 100, publish_again, hint));
         IS (zmq_msg_send (&msg, pub, 0), 100);
         OK (zmq_msg_close (&msg));
     }
@@ -96,13 +96,13 @@ static void calling_the_library_again (void)
 {
     pub = socket_of (ctx, ZMQ_PUB);
     zmq_msg_t msg;
-    OK (zmq_msg_init_data (&msg, malloc (100), 100, publish_again, counter));
+    OK (zmq_msg_init_data (&msg, calloc (1, 100), 100, publish_again, counter));
     /* Nobody subscribes: it is dropped within the call. */
     IS (zmq_msg_send (&msg, pub, 0), 100);
     freed_is (11);
     OK (zmq_msg_close (&msg));
     /* And the call's own error is not disturbed. */
-    OK (zmq_msg_init_data (&msg, malloc (100), 100, publish_again, counter));
+    OK (zmq_msg_init_data (&msg, calloc (1, 100), 100, publish_again, counter));
     zmq_atomic_counter_set (counter, 20);
     FAILS (zmq_msg_recv (&msg, pub, 0), ENOTSUP);
     OK (zmq_msg_close (&msg));
@@ -130,7 +130,7 @@ static void from_io_threads (void)
     OK (zmq_connect (push, bind_free (pull, "tcp://127.0.0.1:*")));
     for (int n = 0; n < 20; n++) {
         zmq_msg_t msg;
-        OK (zmq_msg_init_data (&msg, malloc (100000), 100000, tell, NULL));
+        OK (zmq_msg_init_data (&msg, calloc (1, 100000), 100000, tell, NULL));
         IS (zmq_msg_send (&msg, push, 0), 100000);
     }
     for (int n = 0; n < 20; n++) {

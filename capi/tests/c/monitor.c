@@ -105,6 +105,22 @@ static void failures (void)
     OK (zmq_close (monitor));
 }
 
+static void attempts (void)
+{
+    void *taken = socket_of (ctx, ZMQ_PULL), *client = socket_of (ctx, ZMQ_PUSH);
+    char endpoint[256];
+    strcpy (endpoint, bind_free (taken, "tcp://127.0.0.1:*"));
+    OK (zmq_unbind (taken, endpoint));
+    void *monitor = monitored (client, "inproc://attempts", ZMQ_EVENT_ALL);
+    OK (zmq_connect (client, endpoint));
+    expect (monitor, ZMQ_EVENT_CONNECT_DELAYED, endpoint);
+    expect (monitor, ZMQ_EVENT_CLOSED, endpoint);
+    expect (monitor, ZMQ_EVENT_CONNECT_RETRIED, endpoint);
+    OK (zmq_close (taken));
+    OK (zmq_close (client));
+    OK (zmq_close (monitor));
+}
+
 static void only_what_is_wanted (void)
 {
     void *server = socket_of (ctx, ZMQ_PULL), *client = socket_of (ctx, ZMQ_PUSH);
@@ -184,6 +200,7 @@ int main (void)
     arguments ();
     a_connection ();
     failures ();
+    attempts ();
     only_what_is_wanted ();
     stopping ();
     second_version (ZMQ_PAIR, ZMQ_PAIR, "inproc://pair");
