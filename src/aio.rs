@@ -39,6 +39,10 @@ enum Wait {
 impl Wait {
     const ALL: [Self; 3] = [Self::ToRecv, Self::ToSend, Self::ForPeers];
     const COUNT: usize = Self::ALL.len();
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
 }
 
 /// A [`Socket`] for async code: the same socket, whose calls are awaited.
@@ -233,11 +237,17 @@ impl AsyncSocket {
         })
     }
 
-    /// Sends what the sink took before.
+    /// Sends what the sink took before, which mostly is nothing.
+    #[inline]
     fn poll_send_queued(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if self.queued.is_none() {
             return Poll::Ready(Ok(()));
         }
+        self.poll_send_waiting(cx)
+    }
+
+    #[cold]
+    fn poll_send_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let mut queued = self.queued.take();
         let polled = self.poll_base(Wait::ToSend, cx, |base| {
             send_unflushed(base, &mut queued)?;
@@ -359,21 +369,21 @@ impl AsyncSocket {
 #[derive(Debug)]
 struct Waiters {
     signal: Arc<TaskSignal<{ Wait::COUNT }>>,
-    /// Who waits, as far as the socket's side knows.
-    waiting: [bool; Wait::COUNT],
+    /// Who waits, as far as the socket's side knows; bit n: the one in place n.
+    waiting: u8,
 }
 
 impl Waiters {
     fn new() -> Self {
         Self {
             signal: Arc::new(TaskSignal::new()),
-            waiting: [false; Wait::COUNT],
+            waiting: 0,
         }
     }
 
     /// Has the task woken when something has come; false if something has already.
     fn fall_asleep(&mut self, base: &mut SocketBase, wait: Wait, cx: &Context<'_>) -> bool {
-        self.waiting[wait as usize] = true;
+        self.waiting |= wait.bit();
         self.signal.register(wait as usize, cx.waker());
         // What was sent before must be on its way, or waiting would be for ever.
         base.flush();
@@ -383,9 +393,12 @@ impl Waiters {
 
     /// Wakes those who wait for something else than the task that is awake.
     fn wake_others(&mut self, awake: Wait) {
-        self.waiting[awake as usize] = false;
+        let waiting = std::mem::take(&mut self.waiting) & !awake.bit();
+        if waiting == 0 {
+            return;
+        }
         for wait in Wait::ALL {
-            if std::mem::take(&mut self.waiting[wait as usize]) {
+            if waiting & wait.bit() != 0 {
                 self.signal.wake(wait as usize);
             }
         }

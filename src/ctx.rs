@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::inproc::Registry;
 use crate::io::resolver::Resolver;
 use crate::io::thread::IoThread;
-use crate::options::{Options, SocketType};
+use crate::options::{DEFAULT_SPIN, Options, SocketType};
 use crate::reaper::Reaper;
 use crate::socket_base::{SocketBase, Surroundings};
 
@@ -71,6 +71,7 @@ struct CtxOptions {
     ipv6: bool,
     blocky: bool,
     max_msg_size: Option<u64>,
+    spin: u32,
 }
 
 /// What runs once there is a socket.
@@ -102,6 +103,7 @@ impl Ctx {
             ipv6: false,
             blocky: true,
             max_msg_size: None,
+            spin: DEFAULT_SPIN,
         };
         Self(Arc::new(Inner {
             options: Mutex::new(options),
@@ -134,6 +136,7 @@ impl Ctx {
         let mut socket_options = Options::new(socket_type);
         socket_options.tcp.ipv6 = options.ipv6;
         socket_options.max_msg_size = options.max_msg_size;
+        socket_options.spin = options.spin;
         if !options.blocky {
             socket_options.linger.set(Some(Duration::ZERO));
         }
@@ -259,6 +262,22 @@ impl Ctx {
     /// Sets the largest frame that new sockets accept, see [`Socket::set_maxmsgsize`](crate::Socket::set_maxmsgsize).
     pub fn set_max_msg_size(&self, size: Option<u64>) {
         self.0.options.lock().max_msg_size = size;
+    }
+
+    /// How often a call that waits for a message or for room gives its core to other threads and
+    /// looks again, before it sleeps. Default 20.
+    #[must_use]
+    pub fn spin(&self) -> u32 {
+        self.0.options.lock().spin
+    }
+
+    /// Sets how often a call of a new socket that waits gives its core to other threads and looks
+    /// again, before it sleeps. That takes about half a microsecond each time if no other thread
+    /// wants the core; a message that comes meanwhile wakes nobody, which would cost both sides
+    /// far more. With 0 it sleeps at once. A thread that waits for long sleeps in any case: an idle
+    /// process takes no processor time.
+    pub fn set_spin(&self, times: u32) {
+        self.0.options.lock().spin = times;
     }
 
     #[cfg(test)]

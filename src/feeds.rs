@@ -15,7 +15,7 @@ use crate::routing::fq::{Fq, Next};
 use crate::slab::{Key, Slab};
 
 /// How many messages are moved before the socket's owner gets its turn.
-const BUDGET: usize = 256;
+const BUDGET: usize = 1024;
 
 /// The address of a socket for those who send through it. The last to go tells the socket.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ impl Feeds {
     /// Moves messages on to the pattern; returns whether there is more that it may take. To be
     /// called between messages.
     pub(crate) fn pump(&mut self, pattern: &mut dyn Pattern, pipes: &mut Pipes) -> bool {
-        if self.pipes.is_empty() {
+        if self.pipes.is_empty() && self.refused.is_none() {
             return false;
         }
         let moved = (0..BUDGET).take_while(|_| self.move_message(pattern, pipes));
@@ -131,9 +131,6 @@ impl Feeds {
 
     /// Moves a message on; false if there is none, or the pattern takes none.
     fn move_message(&mut self, pattern: &mut dyn Pattern, pipes: &mut Pipes) -> bool {
-        if !pattern.can_send(pipes) {
-            return false;
-        }
         let mut frame = Msg::new();
         match self.refused.take() {
             Some(refused) => frame = refused,
@@ -163,3 +160,6 @@ impl Feeds {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -64,6 +64,12 @@
 //! sockets, over `inproc://`. I/O runs on threads of the context, one unless
 //! [`Ctx::set_io_threads`] says otherwise.
 //!
+//! # Async
+//!
+//! [`AsyncSocket`] is a socket whose calls are awaited, on any runtime, and can be dropped anywhere.
+//! It is a stream of messages and a sink for them. A [`Sender`] lets many tasks or threads send
+//! through one socket.
+//!
 //! # The end
 //!
 //! Dropping a socket never blocks; what was sent is delivered in the background. Dropping the last

@@ -8,9 +8,11 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use atomic_waker::AtomicWaker;
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use parking_lot::Mutex;
 
 use crate::error::{ProtocolError, ZapError};
@@ -184,7 +186,19 @@ struct Sink {
 #[derive(Debug)]
 struct Outlet {
     sender: Sender<Event>,
+    /// After the sender, so that the task finds the channel closed.
+    task: Task,
     dropped: Arc<AtomicU64>,
+}
+
+/// Who waits for events in a task; woken by the end, too.
+#[derive(Debug)]
+struct Task(Arc<AtomicWaker>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
 }
 
 impl Outlet {
@@ -192,6 +206,7 @@ impl Outlet {
         if let Err(TrySendError::Full(_)) = self.sender.try_send(event) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+        self.task.0.wake();
     }
 }
 
@@ -200,11 +215,17 @@ impl EventSink {
     pub(crate) fn monitor(&self) -> Monitor {
         let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
         let dropped = Arc::<AtomicU64>::default();
+        let task = Arc::<AtomicWaker>::default();
         self.replace(Some(Outlet {
             sender,
+            task: Task(task.clone()),
             dropped: dropped.clone(),
         }));
-        Monitor { receiver, dropped }
+        Monitor {
+            receiver,
+            task,
+            dropped,
+        }
     }
 
     /// Stops the monitor, if there is one.
@@ -310,11 +331,12 @@ impl fmt::Display for Event {
 
 /// The events of one socket, from [`Socket::monitor`](crate::Socket::monitor).
 ///
-/// Holds up to 4096 events. A reader that falls further behind loses the newest;
+/// In async code it is a [`Stream`](futures_core::Stream) of events. Holds up to 4096 events. A reader that falls further behind loses the newest;
 /// [`Monitor::dropped`] says how many.
 #[derive(Debug)]
 pub struct Monitor {
     receiver: Receiver<Event>,
+    task: Arc<AtomicWaker>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -346,6 +368,18 @@ impl Monitor {
     #[must_use]
     pub fn try_recv(&self) -> Option<Event> {
         self.receiver.try_recv().ok()
+    }
+
+    /// The next event; `None` when the monitor has stopped and all events are read. For those who
+    /// write futures: of several tasks, the last to ask is woken.
+    pub fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        // Registered first, so that no event comes unnoticed between the look and the wait.
+        self.task.register(cx.waker());
+        match self.receiver.try_recv() {
+            Ok(event) => Poll::Ready(Some(event)),
+            Err(TryRecvError::Disconnected) => Poll::Ready(None),
+            Err(TryRecvError::Empty) => Poll::Pending,
+        }
     }
 
     /// How many events were lost because they were not read in time.

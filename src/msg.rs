@@ -127,7 +127,7 @@ impl Msg {
 
     /// A message with a copy of `body`.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub fn copied(body: &[u8]) -> Self {
         let mut msg = Self::new();
         msg.body.copy_from(body);
@@ -166,7 +166,7 @@ impl Msg {
         self.uncounted = false;
     }
 
-    #[inline(always)]
+    #[inline]
     fn with_body(body: Body) -> Self {
         Self {
             body,
@@ -391,7 +391,7 @@ impl Msg {
 
 /// Copies at most [`INLINE_MAX`] bytes to the front of `to`: two moves of a fixed size, which
 /// overlap, are faster than a call for a size known late.
-#[inline(always)]
+#[inline]
 fn copy_small(to: &mut [u8; INLINE_MAX], from: &[u8]) {
     fn ends<const N: usize>(to: &mut [u8; INLINE_MAX], from: &[u8]) -> Option<()> {
         let (first, last) = (from.first_chunk::<N>()?, from.last_chunk::<N>()?);

@@ -421,6 +421,8 @@ pub(crate) struct Options {
     pub heartbeat: Heartbeat,
     /// The largest frame accepted; `None` is no limit.
     pub max_msg_size: Option<u64>,
+    /// How often a thread that waits gives way to others before it sleeps.
+    pub spin: u32,
     pub backlog: i32,
     pub send_buffer: Option<usize>,
     pub recv_buffer: Option<usize>,
@@ -481,6 +483,7 @@ impl Options {
             handshake_interval: Some(Duration::from_secs(30)),
             heartbeat: Heartbeat::default(),
             max_msg_size: None,
+            spin: DEFAULT_SPIN,
             backlog: 100,
             send_buffer: None,
             recv_buffer: None,
@@ -553,6 +556,10 @@ impl Options {
 fn automatic(applies: bool, body: &Bytes) -> Option<Msg> {
     (applies && !body.is_empty()).then(|| Msg::copied(body))
 }
+
+/// Long enough for an answer from another thread of the process, and for a stream not to be put to
+/// sleep by each short gap; some ten microseconds, if nobody else wants the core.
+pub(crate) const DEFAULT_SPIN: u32 = 20;
 
 /// The options of a socket, which its sessions share until the next change: each keeps what they
 /// were when it was made.

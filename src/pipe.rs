@@ -309,7 +309,7 @@ impl Outbound {
 }
 
 impl Inbound {
-    #[inline(always)]
+    #[inline]
     fn pop(&mut self, into: &mut Msg) -> Pop<()> {
         match self {
             Self::Queue(reader) => take(reader, into),
@@ -540,7 +540,7 @@ impl PipeEnd {
         self.mid_message = false;
     }
 
-    #[inline(always)]
+    #[inline]
     fn has_credit(&mut self) -> bool {
         if matches!(self.outbound, Outbound::Latest { .. }) {
             return true;

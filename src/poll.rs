@@ -156,6 +156,17 @@ enum Waiter {
     Descriptors(Arc<FdSignaler>),
 }
 
+/// How often a thread gives way before it sleeps: as the context of the first socket says.
+fn spin(items: &[PollItem<'_>]) -> u32 {
+    let mut sockets = items.iter().filter_map(|item| match item.target {
+        Target::Socket(socket) => Some(socket),
+        Target::Fd(_) => None,
+    });
+    sockets
+        .next()
+        .map_or(0, |socket| socket.base().options.spin)
+}
+
 impl Waiter {
     fn for_items(items: &[PollItem<'_>]) -> Result<Self> {
         if items
@@ -182,7 +193,9 @@ impl Waiter {
             });
         let woken = match (self, all_sleep) {
             (_, false) => Ok(true),
-            (Self::Sockets(signaler), true) => Ok(signaler.wait(deadline)),
+            (Self::Sockets(signaler), true) => {
+                Ok(signaler.spin(spin(items)) || signaler.wait(deadline))
+            }
             (Self::Descriptors(signaler), true) => {
                 poll_fds(items, signaler, Some(deadline)).map_err(Error::from)
             }

@@ -22,7 +22,7 @@ pub(crate) fn head_len(size: usize) -> usize {
 }
 
 /// Fills `space`, which has [`head_len`] and the body's length in bytes.
-#[inline(always)]
+#[inline]
 pub(crate) fn write(space: &mut [u8], flags: u8, body: &[u8]) {
     let (head, rest) = space.split_at_mut(head_len(body.len()));
     match head {
@@ -43,7 +43,7 @@ pub(crate) fn write(space: &mut [u8], flags: u8, body: &[u8]) {
 
 /// The body of a frame that travels as bytes; `None` for what travels as a value: large bodies,
 /// and what has properties that bytes do not tell.
-#[inline(always)]
+#[inline]
 pub(crate) fn plain(msg: &Msg) -> Option<&[u8]> {
     let body = msg.as_bytes();
     (body.len() <= COPY_MAX && msg.kind() == Kind::Data && !msg.has_properties()).then_some(body)
@@ -61,7 +61,7 @@ pub(crate) struct Record {
 impl Record {
     /// The frame at the front of `bytes`; `None` if it is not whole, or is none that may travel
     /// as bytes: its body is larger than `max`, or it has other flags.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn parse(bytes: &[u8], max: usize) -> Option<Self> {
         let (flags, size, body) = match *bytes {
             [flags, size, ..] if flags & !MORE == 0 => (flags, usize::from(size), 2),
@@ -79,7 +79,7 @@ impl Record {
     }
 
     /// Copies the frame out of the bytes that it was found at the front of; see [`Msg::refill`].
-    #[inline(always)]
+    #[inline]
     pub(crate) fn copy_into(self, bytes: &[u8], into: &mut Msg) {
         into.refill(&bytes[self.body..self.end], self.more);
     }

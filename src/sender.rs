@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,9 @@ use crate::pipe::{self, PipeEnd, PipeEvent, PipePeer, WriteError};
 use crate::signaler::Signaler;
 use crate::slab::{Key, Slab};
 use crate::socket::{DONTWAIT, Message, Multipart, Socket, check_flags};
+
+/// After so many awaited sends, one lets the runtime's other tasks have a turn.
+const SENDS_PER_TURN: u32 = 128;
 
 /// Sends through a PUSH, PUB, DEALER or PAIR from any thread and any task. Made by
 /// [`Socket::sender`] or [`Socket::into_sender`], and cloned.
@@ -39,8 +42,8 @@ use crate::socket::{DONTWAIT, Message, Multipart, Socket, check_flags};
 ///   such a DEALER or PAIR is received by nobody.
 ///
 /// # Back-pressure
-/// While the socket cannot send on, each sender's queue fills up to the high-water mark that
-/// [`Socket::set_sndhwm`] had when the first sender was made; then the sender waits. A PUB drops
+/// While the socket cannot send on, each sender's queue fills up to what [`Socket::set_sndhwm`] said
+/// when [`Socket::sender`] was called; then the sender waits. A PUB drops
 /// for slow subscribers, as ever, and so hardly ever lets a sender wait.
 ///
 /// # The end
@@ -226,6 +229,8 @@ impl Sender {
 struct Room {
     /// The socket takes no more.
     over: AtomicBool,
+    /// How many awaited sends there were, which says when it is time to yield.
+    awaited: AtomicU32,
     waiting: Mutex<Slab<Waker>>,
 }
 
@@ -233,6 +238,7 @@ impl Default for Room {
     fn default() -> Self {
         Self {
             over: AtomicBool::new(false),
+            awaited: AtomicU32::new(0),
             waiting: Mutex::new(Slab::new()),
         }
     }
@@ -242,6 +248,12 @@ impl Room {
     fn is_over(&self) -> bool {
         // Relaxed: nothing else is read on the strength of it.
         self.over.load(Ordering::Relaxed)
+    }
+
+    /// Whether the runtime's other tasks are to have a turn before the next send.
+    fn is_turn_over(&self) -> bool {
+        // Relaxed: it only counts.
+        self.awaited.fetch_add(1, Ordering::Relaxed) % SENDS_PER_TURN == SENDS_PER_TURN - 1
     }
 
     /// Has the task woken when there may be room.
@@ -286,6 +298,7 @@ pub struct Feeding<'a, M: Message = Msg> {
     message: Option<M>,
     /// Where in the sender's room the task waits.
     place: Option<Key>,
+    polled: bool,
 }
 
 impl<'a, M: Message> Feeding<'a, M> {
@@ -294,6 +307,7 @@ impl<'a, M: Message> Feeding<'a, M> {
             sender,
             message: Some(message),
             place: None,
+            polled: false,
         }
     }
 
@@ -358,6 +372,10 @@ impl<M: Message> Future for Feeding<'_, M> {
     type Output = std::result::Result<(), SendError<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !std::mem::replace(&mut self.polled, true) && self.sender.room.is_turn_over() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let outcome = match self.send_or_register(cx.waker()) {
             Ok(true) => Ok(()),
             Ok(false) if self.sender.timeout == Some(Duration::ZERO) => Err(Error::Again),

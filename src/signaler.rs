@@ -31,6 +31,15 @@ pub(crate) struct Signaler {
 }
 
 impl Signaler {
+    /// Gives way to other threads at most `times` times, looking for the signal each time; whether
+    /// it was given. Going to sleep and being woken costs far more, and so does waking somebody.
+    pub(crate) fn spin(&self, times: u32) -> bool {
+        (0..times).any(|_| {
+            std::thread::yield_now();
+            std::mem::take(&mut *self.signalled.lock())
+        })
+    }
+
     /// Waits until signalled, or until the deadline; false if the deadline came first.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         let mut signalled = self.signalled.lock();

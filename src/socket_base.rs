@@ -148,7 +148,9 @@ impl SocketBase {
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         let signaler = Signaler::of_this_thread();
         let signal: Arc<dyn Signal> = signaler.clone();
-        let signalled = !self.fall_asleep(&signal) || signaler.wait(deadline);
+        let signalled = !self.fall_asleep(&signal)
+            || signaler.spin(self.options.spin)
+            || signaler.wait(deadline);
         self.awake();
         signalled
     }
@@ -530,8 +532,9 @@ impl SocketBase {
     /// connects to none, whether it has a peer.
     pub(crate) fn is_connected(&self) -> bool {
         let is_up = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::is_joined);
-        let connects = |bond: &&Box<Bond>| bond.kind == BondKind::Connected && !bond.closing;
-        let mut connected = self.bonds.values().filter(connects).peekable();
+        let bonds = self.bonds.values().map(Box::as_ref);
+        let connects = |bond: &&Bond| bond.kind == BondKind::Connected && !bond.closing;
+        let mut connected = bonds.filter(connects).peekable();
         if connected.peek().is_none() {
             return self.pipes.iter().any(|(_, pipe)| pipe.is_joined());
         }

@@ -130,7 +130,10 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
     ("static mut", &[]),
     ("thread::sleep", &[]),
     ("spin_loop", &[]),
-    ("yield_now", &[]),
+    (
+        "yield_now",
+        &[("signaler.rs", "a thread gives way before it sleeps")],
+    ),
     ("println!", &[]),
     ("eprintln!", &[]),
     ("dbg!", &[]),

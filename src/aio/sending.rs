@@ -29,7 +29,9 @@ pub struct Sending<'a, M: Message = Msg> {
 
 impl<'a, M: Message> Sending<'a, M> {
     pub(super) fn new(socket: &'a mut AsyncSocket, message: M) -> Self {
-        socket.unsent.clear();
+        if !socket.unsent.is_empty() {
+            socket.unsent.clear();
+        }
         Self {
             socket,
             message: Some(message),

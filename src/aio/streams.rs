@@ -1,4 +1,4 @@
-//! An [`AsyncSocket`] as a stream of messages and as a sink for them.
+//! An [`AsyncSocket`] as a stream of messages and as a sink for them; a [`Monitor`] as a stream.
 //!
 //! Items are whole messages, so that one socket's stream can be forwarded to another's sink.
 
@@ -11,6 +11,7 @@ use futures_sink::Sink;
 use crate::aio::AsyncSocket;
 use crate::aio::sending::send_unflushed;
 use crate::error::{Error, Result};
+use crate::monitor::{Event, Monitor};
 use crate::pattern::Refused;
 use crate::socket::{Multipart, error_of, join};
 
@@ -24,6 +25,15 @@ impl Stream for AsyncSocket {
             Err(Error::Term) => Poll::Ready(None),
             item => Poll::Ready(Some(item)),
         }
+    }
+}
+
+/// The events, until the monitor stops. Cancel-safe: an event is taken only when it is the next item.
+impl Stream for Monitor {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_recv(cx)
     }
 }
 

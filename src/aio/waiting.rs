@@ -48,7 +48,8 @@ impl AsyncSocket {
     }
 
     /// Closes the socket, and waits until it is gone: what was sent is delivered or the linger
-    /// time is over, and its addresses are free. What the sink took and has not flushed is
+    /// time is over, and its addresses are free. While there are [`Sender`](crate::Sender)s, that
+    /// waits for the last of them to be dropped. What the sink took and has not flushed is
     /// dropped.
     ///
     /// # Cancellation

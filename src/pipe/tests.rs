@@ -205,6 +205,49 @@ mod plain {
     }
 
     #[test]
+    fn a_message_read_into_knows_its_new_sender_only() {
+        let peer = |name: &'static [u8]| {
+            let mut metadata = Metadata::new();
+            metadata.insert(Metadata::IDENTITY, Bytes::from_static(name));
+            StdArc::new(metadata)
+        };
+        let (mut a, mut b) = owners((0, 0), (0, 0));
+        let (first, second) = (peer(b"first"), peer(b"second"));
+        let mut msg = Msg::new();
+        for (metadata, body) in [
+            (None, "none"),
+            (Some(&first), "1"),
+            (Some(&first), "2"),
+            (Some(&second), "3"),
+        ] {
+            if let Some(metadata) = metadata {
+                a.end.write_uncounted(Msg::peer(metadata.clone()));
+            }
+            a.send(body);
+            assert_eq!(b.end.read_into(&mut msg), Pop::Item(()));
+            assert_eq!(msg, *body);
+            let known = msg.shared_metadata().map(StdArc::as_ptr);
+            assert_eq!(known, metadata.map(StdArc::as_ptr));
+        }
+        drop(msg);
+        assert_eq!(StdArc::strong_count(&first), 1, "the old sender is let go");
+    }
+
+    #[test]
+    fn a_large_body_is_taken_and_not_copied() {
+        let (mut a, mut b) = owners((0, 0), (0, 0));
+        let body = Bytes::from(vec![1; COPY_MAX + 1]);
+        let mut msg = Msg::from(body.clone());
+        a.end.write(&mut msg).unwrap();
+        assert!(msg.is_empty() && !body.is_unique());
+        a.end.flush();
+        let Pop::Item(read) = b.end.read() else {
+            panic!("a message")
+        };
+        assert_eq!(read.as_ptr(), body.as_ptr(), "it was not copied");
+    }
+
+    #[test]
     fn a_conflating_pipe_keeps_the_latest_whole_message() {
         let (mut left, right) = pair(true);
         left.set_hwm(1, 1);

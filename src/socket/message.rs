@@ -63,17 +63,15 @@ impl sealed::Frames for Multipart {
 
     fn hand_over<E>(
         &mut self,
-        take: impl FnMut(&mut Msg) -> std::result::Result<(), E>,
+        mut take: impl FnMut(&mut Msg) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let mut taken = 0;
-        let outcome = self
-            .iter_mut()
-            .map(take)
-            .try_for_each(|outcome| outcome.map(|()| taken += 1));
-        if outcome.is_err() {
-            self.drain(..taken);
+        for (taken, frame) in self.iter_mut().enumerate() {
+            if let Err(refused) = take(frame) {
+                self.drain(..taken);
+                return Err(refused);
+            }
         }
-        outcome
+        Ok(())
     }
 
     fn into_frames(self) -> Multipart {
@@ -93,4 +91,24 @@ pub(crate) fn join(frames: &mut Multipart, more: bool) -> Result<()> {
         frame.set_more(n != last || more);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sealed::Frames;
+    use super::*;
+
+    #[test]
+    fn a_refused_frame_is_left_with_those_behind_it() {
+        let mut message: Multipart = ["1", "2", "3"].map(Msg::from).into_iter().collect();
+        let refused = message.hand_over(|frame| {
+            if *frame == *"2" {
+                return Err("full");
+            }
+            *frame = Msg::new();
+            Ok(())
+        });
+        assert_eq!(refused, Err("full"));
+        assert_eq!(message[..], ["2", "3"].map(Msg::from));
+    }
 }

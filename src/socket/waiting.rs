@@ -81,7 +81,8 @@ impl Socket {
     }
 
     /// Closes the socket, and waits for at most `timeout` (`None`: for ever) until it is gone:
-    /// what was sent is delivered or the linger time is over, and its addresses are free.
+    /// what was sent is delivered or the linger time is over, and its addresses are free. While
+    /// there are [`Sender`](crate::Sender)s, that waits for the last of them to be dropped.
     ///
     /// # Errors
     /// [`Error::Again`] if the time is over; the socket lingers on in the background.

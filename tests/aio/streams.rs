@@ -1,17 +1,18 @@
 //! A socket as a stream of messages and as a sink for them.
 
 use ferrozmq::SocketType::{DEALER, PULL, PUSH, REP, REQ, ROUTER};
-use ferrozmq::{Error, Msg, Multipart};
+use ferrozmq::{Error, EventKind, Msg, Multipart};
 use futures_util::future::join;
 use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
 
 use crate::common::{Rig, Transport, recv, recv_all};
-use crate::runtime::block_on;
+use crate::runtime::{block_on, drop_when_woken};
 
 crate::on_each_runtime!(
     a_stream_is_forwarded_into_a_sink,
     the_halves_of_a_socket_serve_two_tasks,
     a_stream_ends_with_the_context,
+    events_come_as_a_stream,
 );
 
 fn message(frames: &[&str]) -> Multipart {
@@ -69,6 +70,38 @@ async fn a_stream_ends_with_the_context(rig: Rig) {
     let rest = pull.collect::<Vec<_>>();
     let (rest, ()) = join(rest, async { ctx.shutdown() }).await;
     assert!(rest.is_empty());
+}
+
+async fn events_come_as_a_stream(rig: Rig) {
+    let pull = rig.async_bound(PULL);
+    let (mut events, endpoint) = (pull.get_ref().monitor(), pull.last_endpoint());
+    let connecting = async {
+        let mut push = rig.socket(PUSH).into_async();
+        push.connect(&endpoint).unwrap();
+        push.connected().await.unwrap();
+    };
+    let listening = async {
+        while !matches!(
+            events.next().await.unwrap().kind,
+            EventKind::HandshakeSucceeded
+        ) {}
+    };
+    join(connecting, listening).await;
+    let rest = events.map(|event| event.kind).collect::<Vec<_>>();
+    let ((), rest) = join(pull.closed(), rest).await;
+    assert!(matches!(rest.last(), Some(EventKind::MonitorStopped)));
+}
+
+#[test]
+fn a_dropped_wait_for_an_event_takes_none() {
+    let rig = Rig::new(Transport::Tcp);
+    let (pull, push) = (rig.bound(PULL), rig.socket(PUSH));
+    let mut events = pull.monitor();
+    drop_when_woken(events.next(), || {
+        push.connect(&pull.last_endpoint()).unwrap()
+    });
+    let first = block_on(events.next()).unwrap();
+    assert!(matches!(first.kind, EventKind::Accepted { .. }));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Memory is taken for what peers have sent and somebody may still want, and for nothing else.
 
-use ferrozmq::DONTWAIT;
+use ferrozmq::{Curve, CurveKeyPair, DONTWAIT};
 
 use crate::peer::{
     COMMAND, MORE, RawPeer, address_space_mib, command, frame, greeting, head, opening,
@@ -57,6 +57,30 @@ fn handshakes_that_are_only_announced() {
         let said = [greeting(3, 1, "NULL"), head(COMMAND, 64 * 1024)].concat();
         let _peers: Vec<_> = (0..500).map(|_| victim.peer_that_sends(&said)).collect();
         victim.still_serves();
+        assert!(resident_mib() < before + SLACK_MIB);
+    });
+}
+
+/// Neither an announced HELLO nor half of one costs more than its bytes.
+#[test]
+fn clients_that_never_show_a_key() {
+    in_own_process("memory::clients_that_never_show_a_key", || {
+        let keys = CurveKeyPair::new().unwrap();
+        let victim = Victim::with(PULL, TCP, |socket| {
+            socket.set_security(Curve::server(&keys)).unwrap();
+        });
+        let before = resident_mib();
+        let greeting = greeting(3, 1, "CURVE");
+        let announced = [&greeting[..], &head(COMMAND, 64 * 1024)].concat();
+        let half = [&announced[..], &[0; 10_000]].concat();
+        let peers = (0..500).map(|n| victim.peer_that_sends([&announced, &half][n % 2]));
+        let _peers: Vec<_> = peers.collect();
+        let client = patient(&victim.ctx, PUSH);
+        let security = Curve::client(&CurveKeyPair::new().unwrap(), keys.public_key);
+        client.set_security(security).unwrap();
+        client.connect(&victim.endpoint).unwrap();
+        client.send("hello", 0).unwrap();
+        assert_eq!(victim.socket.recv_string(0).unwrap(), "hello");
         assert!(resident_mib() < before + SLACK_MIB);
     });
 }

@@ -21,6 +21,7 @@ on_each_transport!(
     a_poll_does_not_report_what_it_does_not_wait_for,
     many_messages_can_be_sent_and_received_at_once,
     many_messages_are_cut_between_messages_only,
+    a_message_can_be_received_into_again_and_again,
     a_socket_can_move_between_threads,
     a_pair_of_threads_keeps_up_a_conversation,
 );
@@ -325,6 +326,32 @@ fn many_messages_are_cut_between_messages_only(rig: &Rig) {
         assert!(count <= 3 && all.len() == 4 * messages);
         assert!(!all.last().unwrap().more());
     }
+}
+
+fn a_message_can_be_received_into_again_and_again(rig: &Rig) {
+    let (pull, push) = rig.pair(PULL, PUSH);
+    let mut msg = Msg::from("what was there before");
+    msg.set_group("group").unwrap();
+    msg.set_routing_id(7).unwrap();
+    for (n, size) in [0, 38, 5000, 3, 300, 39, 0].into_iter().enumerate() {
+        let body = vec![n as u8; size];
+        let flags = if n % 2 == 0 { SNDMORE } else { 0 };
+        push.send(&body, flags).unwrap();
+        if flags == SNDMORE {
+            push.send("", 0).unwrap();
+        }
+        pull.recv(&mut msg, 0).unwrap();
+        assert!(msg == body[..] && msg.more() == (flags == SNDMORE));
+        assert_eq!((msg.group(), msg.routing_id()), ("", 0));
+        assert_eq!(msg.gets("Socket-Type"), Some("PUSH"));
+        if msg.more() {
+            pull.recv(&mut msg, 0).unwrap();
+        }
+    }
+    push.send("read, and not yet replaced", 0).unwrap();
+    pull.recv(&mut msg, 0).unwrap();
+    assert!(matches!(pull.recv(&mut msg, DONTWAIT), Err(Error::Again)));
+    assert!(msg.is_empty() && msg.metadata().is_none());
 }
 
 #[test]

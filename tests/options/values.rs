@@ -248,6 +248,9 @@ fn new_sockets_begin_with_the_options_of_the_context() {
     ctx.set_ipv6(true);
     ctx.set_blocky(false);
     ctx.set_max_msg_size(Some(10));
+    assert_eq!(ctx.spin(), 20);
+    ctx.set_spin(0);
+    assert_eq!(ctx.spin(), 0);
     let socket = ctx.socket(SocketType::PUSH).unwrap();
     assert!(socket.is_ipv6().unwrap());
     assert_eq!(socket.get_linger().unwrap(), Some(Duration::ZERO));

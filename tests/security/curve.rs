@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ferrozmq::{Curve, CurveKeyPair, Msg, ProtocolError, Security};
+use ferrozmq::{Curve, CurveKeyPair, DONTWAIT, Msg, ProtocolError, Security};
 
 use super::zap::Handler;
 use super::*;
@@ -83,6 +83,41 @@ fn every_pattern_is_sealed() {
 
     let (pull, push) = pair(PULL, PUSH);
     pull.hears(&push);
+}
+
+#[test]
+fn every_pattern_of_single_frames_is_sealed() {
+    let (ctx, keys) = (Ctx::new(), Keys::new());
+    let pair = |bound, connected| {
+        let server = Server::new(&ctx, bound, keys.server());
+        let client = server.client(connected, keys.client());
+        (server, client)
+    };
+    let (server, client) = pair(SERVER, CLIENT);
+    client.socket.send("question", 0).unwrap();
+    let question = server.socket.recv_msg(0).unwrap();
+    let mut answer = Msg::from("answer");
+    answer.set_routing_id(question.routing_id()).unwrap();
+    server.socket.send(answer, 0).unwrap();
+    assert_eq!(client.socket.recv_string(0).unwrap(), "answer");
+
+    let (gather, scatter) = pair(GATHER, SCATTER);
+    gather.hears(&scatter);
+    let (channel, other) = pair(CHANNEL, CHANNEL);
+    channel.hears(&other);
+
+    let (radio, dish) = pair(RADIO, DISH);
+    dish.socket.join("group").unwrap();
+    let mut heard = None;
+    wait_until(|| {
+        let mut msg = Msg::from("news");
+        msg.set_group("group").unwrap();
+        radio.socket.send(msg, 0).unwrap();
+        heard = dish.socket.recv_msg(DONTWAIT).ok();
+        heard.is_some()
+    });
+    let heard = heard.unwrap();
+    assert_eq!((heard.group(), heard.as_str()), ("group", Some("news")));
 }
 
 #[test]
@@ -254,12 +289,12 @@ fn a_flood_that_nobody_reads_waits_and_arrives_in_order() {
     let server = Server::new(&ctx, PULL, keys.server());
     let client = server.client(PUSH, keys.client());
     let sender = std::thread::spawn(move || {
-        for n in 0..5_000_u32 {
+        for n in 0..2_000_u32 {
             client.socket.send(n.to_le_bytes().repeat(20), 0).unwrap();
         }
         client
     });
-    for n in 0..5_000_u32 {
+    for n in 0..2_000_u32 {
         let msg = server.socket.recv_msg(0).unwrap();
         assert_eq!(msg, n.to_le_bytes().repeat(20)[..]);
     }

@@ -15,6 +15,7 @@ on_each_transport!(
     what_found_no_room_is_delivered_while_the_socket_lingers,
     the_end_of_the_context_fails_all_sends,
     the_end_of_the_context_waits_for_senders,
+    the_owner_may_leave_at_any_time,
 );
 
 on_network_transports!(without_a_peer_the_linger_time_is_the_limit);
@@ -86,6 +87,51 @@ fn what_found_no_room_is_delivered_while_the_socket_lingers(rig: &Rig) {
     let mut all: Vec<_> = (0..20).map(|_| recv(&pull).remove(0)).collect();
     all.sort();
     assert!(all.into_iter().eq((0..20).map(body)));
+}
+
+/// Its senders do not notice, and nothing is lost or doubled on the way to the new owner.
+fn the_owner_may_leave_at_any_time(rig: &Rig) {
+    let pull = rig.bound(PULL);
+    for round in 0..30 {
+        let push = rig.connected(PUSH, &pull);
+        push.set_linger(Some(LIMIT)).unwrap();
+        push.set_sndhwm(1 + round % 7).unwrap();
+        let sender = push.sender().unwrap();
+        let threads = [0, 1, 2].map(|name| {
+            let mut sender = sender.clone();
+            std::thread::spawn(move || {
+                for n in 0..50 {
+                    sender
+                        .send_multipart([name, n].map(|n: usize| n.to_string()), 0)
+                        .unwrap();
+                    if n % 20 == 19 {
+                        sender = sender.clone();
+                    }
+                }
+            })
+        });
+        drop(sender);
+        for _ in 0..round {
+            push.get_events().unwrap();
+        }
+        drop(push);
+        let mut numbers = vec![Vec::new(); 3];
+        for _ in 0..150 {
+            let [name, number] = [0, 1].map({
+                let frames = recv(&pull);
+                move |frame| frames[frame].parse::<usize>().unwrap()
+            });
+            numbers[name].push(number);
+        }
+        for mut numbers in numbers {
+            // Two clones are two senders, whose messages may pass each other.
+            numbers.sort_unstable();
+            assert!(numbers.into_iter().eq(0..50));
+        }
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+    }
 }
 
 fn the_end_of_the_context_fails_all_sends(rig: &Rig) {

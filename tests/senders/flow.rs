@@ -136,12 +136,15 @@ fn a_full_sender_waits_for_room(rig: &Rig) {
     push.connect(&pull.last_endpoint()).unwrap();
     let patient = push.into_sender().unwrap();
     let mut sent = 0;
-    while brief.send(sent.to_string(), 0).is_ok() {
-        sent += 1;
-    }
-    let failed = brief.send_multipart(["a", "b"], 0).unwrap_err();
+    let frames = |n: usize| [n.to_string(), "rest".to_owned()];
+    let failed = loop {
+        match brief.send_multipart(frames(sent), 0) {
+            Ok(()) => sent += 1,
+            Err(failed) => break failed,
+        }
+    };
     assert!(matches!(failed.error, Error::Again));
-    assert_eq!(failed.message[..], ["a", "b"]);
+    assert_eq!(failed.message[..], [&sent.to_string(), "rest"]);
     let waiting = std::thread::spawn(move || {
         for n in 0..1000 {
             patient.send(format!("{n} of the patient"), 0).unwrap();

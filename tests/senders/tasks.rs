@@ -93,6 +93,24 @@ fn a_send_that_waits_gives_its_message_back() {
 }
 
 #[test]
+fn a_task_that_never_has_to_wait_lets_others_run() {
+    let rig = Rig::new(Transport::Inproc);
+    let push = rig.socket(PUSH);
+    push.set_sndhwm(0).unwrap();
+    let sender = push.into_sender().unwrap();
+    let mut sending = pin!(async {
+        for n in 0..1000 {
+            sender.send_async(n.to_string()).await.unwrap();
+        }
+    });
+    let mut turns = 1;
+    while poll_once(sending.as_mut()).is_pending() {
+        turns += 1;
+    }
+    assert!(turns > 1000 / 128, "{turns} turns");
+}
+
+#[test]
 fn all_who_wait_at_one_sender_are_woken() {
     let rig = Rig::new(Transport::Inproc);
     let (pull, push, sender) = full(&rig);
