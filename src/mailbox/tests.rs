@@ -126,6 +126,22 @@ mod under_loom {
     }
 
     #[test]
+    fn a_watch_that_comes_with_a_command_is_told_of_it() {
+        loom::model(|| {
+            let mailbox = loom::sync::Arc::new(Mailbox::new());
+            let bell = Arc::new(Bell::default());
+            let poster = loom::thread::spawn({
+                let mailbox = mailbox.clone();
+                move || assert!(mailbox.post(1))
+            });
+            mailbox.set_watch(Some(bell.clone()));
+            bell.wait();
+            assert_eq!(mailbox.drain().count(), 1);
+            poster.join().unwrap();
+        });
+    }
+
+    #[test]
     fn a_sleeping_owner_gets_every_command() {
         loom::model(|| {
             let mailbox = loom::sync::Arc::new(Mailbox::new());
