@@ -38,9 +38,13 @@ fn work_is_dealt_out_and_collected(rig: &Rig) {
 fn order_is_kept(rig: &Rig) {
     let (gather, scatter) = rig.pair(GATHER, SCATTER);
     std::thread::scope(|scope| {
-        scope.spawn(move || send_numbers(&scatter, 0..5000));
-        let gather = &gather;
-        recv_numbers(gather, 0..5000);
+        // It does not linger, so it has to live until all has arrived.
+        let sending = scope.spawn(move || {
+            send_numbers(&scatter, 0..5000);
+            scatter
+        });
+        recv_numbers(&gather, 0..5000);
+        drop(sending.join().unwrap());
     });
 }
 

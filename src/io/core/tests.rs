@@ -76,6 +76,10 @@ fn who_goes_on_is_in_the_next_round_once_however_often_it_was_run() {
     let (mut core, handle, _poller) = core();
     let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     udp.set_nonblocking(true).unwrap();
+    // Room for all of them.
+    socket2::SockRef::from(&udp)
+        .set_recv_buffer_size(1 << 20)
+        .unwrap();
     for _ in 0..200 {
         udp.send_to(b"\0body", udp.local_addr().unwrap()).unwrap();
     }
