@@ -264,15 +264,16 @@ impl Ctx {
         self.0.options.lock().max_msg_size = size;
     }
 
-    /// How often a call that waits for a message or for room gives its core to other threads and
-    /// looks again, before it sleeps. Default 20.
+    /// How often a call that waits for a message or for room, or an I/O thread that waits for
+    /// events, gives its core to other threads and looks again, before it sleeps. Default 20.
     #[must_use]
     pub fn spin(&self) -> u32 {
         self.0.options.lock().spin
     }
 
-    /// Sets how often a call of a new socket that waits gives its core to other threads and looks
-    /// again, before it sleeps. That takes about half a microsecond each time if no other thread
+    /// Sets how often a call that waits gives its core to other threads and looks again, before it
+    /// sleeps. Takes effect for new sockets, and for the I/O threads if no socket was created yet.
+    /// That takes about half a microsecond each time if no other thread
     /// wants the core; a message that comes meanwhile wakes nobody, which would cost both sides
     /// far more. With 0 it sleeps at once. A thread that waits for long sleeps in any case: an idle
     /// process takes no processor time.
@@ -363,7 +364,7 @@ impl Machinery {
         };
         for (n, thread) in waiting.into_iter().enumerate() {
             let pin = options.cores.get(n % options.cores.len().max(1)).copied();
-            match thread.spawn(name(&format!("zmq-io/{n}")), pin) {
+            match thread.spawn(name(&format!("zmq-io/{n}")), pin, options.spin) {
                 Ok(thread) => machinery.running.push(thread),
                 Err(error) => {
                     machinery.stop();

@@ -23,6 +23,15 @@ pub(crate) trait Signal: fmt::Debug + Send + Sync {
     fn signal(&self);
 }
 
+/// Gives way to other threads at most `times` times, and each time sees whether there is `news`;
+/// whether there was. Going to sleep and being woken costs far more, and so does waking somebody.
+pub(crate) fn spin(times: u32, mut news: impl FnMut() -> bool) -> bool {
+    (0..times).any(|_| {
+        std::thread::yield_now();
+        news()
+    })
+}
+
 /// The signal of a thread that parks.
 #[derive(Debug, Default)]
 pub(crate) struct Signaler {
@@ -31,13 +40,9 @@ pub(crate) struct Signaler {
 }
 
 impl Signaler {
-    /// Gives way to other threads at most `times` times, looking for the signal each time; whether
-    /// it was given. Going to sleep and being woken costs far more, and so does waking somebody.
+    /// Looks for the signal a few times before a wait, see [`spin`]; whether it was given.
     pub(crate) fn spin(&self, times: u32) -> bool {
-        (0..times).any(|_| {
-            std::thread::yield_now();
-            std::mem::take(&mut *self.signalled.lock())
-        })
+        spin(times, || std::mem::take(&mut *self.signalled.lock()))
     }
 
     /// Waits until signalled, or until the deadline; false if the deadline came first.

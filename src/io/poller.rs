@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Registry, Token};
 
-use crate::signaler::Signal;
+use crate::signaler::{self, Signal};
 use crate::slab::Key;
 
 /// The token of the waker; no key packs to it.
@@ -81,10 +81,20 @@ impl Poller {
         )?)))
     }
 
-    /// Waits for events, the signal, or the timeout (`None`: no timeout).
-    pub(crate) fn wait(&mut self, timeout: Option<Duration>) {
+    /// Waits for events, the signal, or the timeout (`None`: no timeout). Looks up to `spin` times
+    /// before it sleeps, see [`signaler::spin`].
+    pub(crate) fn wait(&mut self, timeout: Option<Duration>, spin: u32) {
+        if timeout != Some(Duration::ZERO) && signaler::spin(spin, || self.look()) {
+            return;
+        }
         let waited = self.poll.poll(&mut self.events, timeout);
         self.settle(waited, timeout);
+    }
+
+    /// Whether there are events already. What fails is left to the wait that follows.
+    fn look(&mut self) -> bool {
+        let looked = self.poll.poll(&mut self.events, Some(Duration::ZERO));
+        looked.is_ok() && !self.events.is_empty()
     }
 
     /// A poller that fails once will mostly fail again: its thread then looks now and then whether

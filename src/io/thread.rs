@@ -75,28 +75,34 @@ impl IoThread {
     }
 
     /// Waits and works until the context ends the thread.
-    fn run(mut self) {
+    fn run(mut self, spin: u32) {
         let core = self.core.clone();
         let mut core = core.lock();
         while !core.is_done() {
             let timeout = core.fall_asleep();
-            parking_lot::MutexGuard::unlocked(&mut core, || self.poller.wait(timeout));
+            parking_lot::MutexGuard::unlocked(&mut core, || self.poller.wait(timeout, spin));
             core.wake_up(self.poller.events());
         }
     }
 
-    /// Starts the thread, pinned to the core `pin` if there is one.
+    /// Starts the thread, pinned to the core `pin` if there is one. It looks `spin` times for events
+    /// before it sleeps.
     ///
     /// # Errors
     /// The system has no more threads.
-    pub(crate) fn spawn(self, name: String, pin: Option<usize>) -> io::Result<JoinHandle<()>> {
+    pub(crate) fn spawn(
+        self,
+        name: String,
+        pin: Option<usize>,
+        spin: u32,
+    ) -> io::Result<JoinHandle<()>> {
         std::thread::Builder::new().name(name).spawn(move || {
             if let Some(id) = pin {
                 if !core_affinity::set_for_current(core_affinity::CoreId { id }) {
                     log::warn!(target: "ferrozmq", "an I/O thread cannot be pinned to core {id}");
                 }
             }
-            self.run();
+            self.run(spin);
         })
     }
 }
