@@ -10,9 +10,9 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use atomic_waker::AtomicWaker;
 use parking_lot::{Condvar, Mutex};
@@ -23,13 +23,63 @@ pub(crate) trait Signal: fmt::Debug + Send + Sync {
     fn signal(&self);
 }
 
-/// Gives way to other threads at most `times` times, and each time sees whether there is `news`;
-/// whether there was. Going to sleep and being woken costs far more, and so does waking somebody.
-pub(crate) fn spin(times: u32, mut news: impl FnMut() -> bool) -> bool {
-    (0..times).any(|_| {
-        std::thread::yield_now();
-        news()
-    })
+/// Looking for news before going to sleep, for one thread. Going to sleep and being woken costs far
+/// more than a few looks, and so does waking somebody.
+///
+/// Between looks the core is given away, so that on a busy machine who has the news to make can run.
+/// But somebody may take it who does not give it back for long; then it is better to sleep, as
+/// sleepers are let in first. So after a long absence the next waits go without looking, more of
+/// them each time that it happens again.
+#[derive(Debug, Default)]
+pub(crate) struct Spin {
+    /// How many waits will go without.
+    skip: AtomicU32,
+    /// How often it was too crowded lately.
+    crowded: AtomicU32,
+}
+
+impl Spin {
+    /// An absence after which it counts as crowded.
+    const LONG: Duration = Duration::from_micros(500);
+    /// How many waits go without at most, as a power of two.
+    const MOST: u32 = 12;
+
+    /// Looks at most `times` times whether there is `news`; whether there was.
+    pub(crate) fn spin(&self, times: u32, mut news: impl FnMut() -> bool) -> bool {
+        // Relaxed: these are one thread's own numbers.
+        let skip = self.skip.load(Ordering::Relaxed);
+        if skip > 0 {
+            self.skip.store(skip - 1, Ordering::Relaxed);
+            return false;
+        }
+        let mut last = Instant::now();
+        for _ in 0..times {
+            std::thread::yield_now();
+            let now = Instant::now();
+            let is_crowded = now - std::mem::replace(&mut last, now) > Self::LONG;
+            if is_crowded {
+                self.go_without();
+            }
+            if news() {
+                if !is_crowded {
+                    let crowded = self.crowded.load(Ordering::Relaxed);
+                    self.crowded
+                        .store(crowded.saturating_sub(1), Ordering::Relaxed);
+                }
+                return true;
+            }
+            if is_crowded {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn go_without(&self) {
+        let crowded = (self.crowded.load(Ordering::Relaxed) + 2).min(Self::MOST);
+        self.crowded.store(crowded, Ordering::Relaxed);
+        self.skip.store(1 << crowded, Ordering::Relaxed);
+    }
 }
 
 /// The signal of a thread that parks.
@@ -37,12 +87,14 @@ pub(crate) fn spin(times: u32, mut news: impl FnMut() -> bool) -> bool {
 pub(crate) struct Signaler {
     signalled: Mutex<bool>,
     changed: Condvar,
+    spin: Spin,
 }
 
 impl Signaler {
-    /// Looks for the signal a few times before a wait, see [`spin`]; whether it was given.
+    /// Looks for the signal a few times before a wait, see [`Spin`]; whether it was given.
     pub(crate) fn spin(&self, times: u32) -> bool {
-        spin(times, || std::mem::take(&mut *self.signalled.lock()))
+        self.spin
+            .spin(times, || std::mem::take(&mut *self.signalled.lock()))
     }
 
     /// Waits until signalled, or until the deadline; false if the deadline came first.
@@ -233,6 +285,25 @@ mod tests {
         signaler.signal();
         assert!(signaler.wait(None));
         assert!(!signaler.wait(Some(Instant::now() + Duration::from_millis(1))));
+    }
+
+    #[test]
+    fn after_a_long_absence_the_next_waits_go_without_looking() {
+        let spin = Spin::default();
+        let mut looks = 0;
+        let is_late = || {
+            looks += 1;
+            let end = Instant::now() + 2 * Spin::LONG;
+            while Instant::now() < end {}
+            false
+        };
+        assert!(!spin.spin(10, is_late));
+        assert_eq!(looks, 2, "the second came late");
+        for _ in 0..4 {
+            assert!(!spin.spin(10, || unreachable!("it goes without")));
+        }
+        assert!(spin.spin(10, || true));
+        assert!(spin.spin(10, || true));
     }
 
     #[test]

@@ -76,6 +76,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("poll.rs", "the API takes time limits"),
             ("timers.rs", "timers are about the time"),
             ("fuzzing.rs", "where a run's virtual time begins"),
+            ("signaler.rs", "how long a thread that gave way was away"),
         ],
     ),
     (

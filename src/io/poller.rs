@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Registry, Token};
 
-use crate::signaler::{self, Signal};
+use crate::signaler::{Signal, Spin};
 use crate::slab::Key;
 
 /// The token of the waker; no key packs to it.
@@ -29,6 +29,7 @@ pub(crate) struct Readiness {
 pub(crate) struct Poller {
     poll: Poll,
     events: Events,
+    spin: Spin,
     /// The last wait failed, and that was said.
     failing: bool,
 }
@@ -65,6 +66,7 @@ impl Poller {
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS),
+            spin: Spin::default(),
             failing: false,
         })
     }
@@ -82,19 +84,22 @@ impl Poller {
     }
 
     /// Waits for events, the signal, or the timeout (`None`: no timeout). Looks up to `spin` times
-    /// before it sleeps, see [`signaler::spin`].
+    /// before it sleeps, see [`Spin`].
     pub(crate) fn wait(&mut self, timeout: Option<Duration>, spin: u32) {
-        if timeout != Some(Duration::ZERO) && signaler::spin(spin, || self.look()) {
+        if timeout != Some(Duration::ZERO) && self.look(spin) {
             return;
         }
         let waited = self.poll.poll(&mut self.events, timeout);
         self.settle(waited, timeout);
     }
 
-    /// Whether there are events already. What fails is left to the wait that follows.
-    fn look(&mut self) -> bool {
-        let looked = self.poll.poll(&mut self.events, Some(Duration::ZERO));
-        looked.is_ok() && !self.events.is_empty()
+    /// Whether events come soon. What fails is left to the wait that follows.
+    fn look(&mut self, spin: u32) -> bool {
+        let Self { poll, events, .. } = self;
+        self.spin.spin(spin, || {
+            let looked = poll.poll(events, Some(Duration::ZERO));
+            looked.is_ok() && !events.is_empty()
+        })
     }
 
     /// A poller that fails once will mostly fail again: its thread then looks now and then whether
