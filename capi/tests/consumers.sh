@@ -61,10 +61,15 @@ python_tests() { # suite python tests
         mkdir -p "$work/log/$1-$library"
         for file in "$3"/test_*.py; do
             name=$(basename "$file" .py)
-            on "$library" "$2" -m pytest -p no:cacheprovider -q -rs --rootdir "$work" "$file" \
-                >"$work/log/$1-$library/$name" 2>&1
-            status=$?
-            [[ $status = 5 ]] && status=0 # all of it skipped
+            # Some of these tests race with the library, be it the real one or this: they count on a
+            # subscription's arriving in no time, and fail on a busy machine.
+            for _ in 1 2 3; do
+                on "$library" "$2" -m pytest -p no:cacheprovider -q -rs --rootdir "$work" "$file" \
+                    >"$work/log/$1-$library/$name" 2>&1
+                status=$?
+                [[ $status = 5 ]] && status=0 # all of it skipped
+                [[ $status = 0 ]] && break
+            done
             note "$library" "$1" "$name" $status
         done
         echo "$1 on $library: $(cat "$work/log/$1-$library"/* |
@@ -102,9 +107,13 @@ mkdir -p "$work/log/czmq"
 for library in ours real; do
     for name in $(nm -D --defined-only "$debian/libczmq.so.4" | awk '/_test$/ { print $3 }'); do
         directory=$(mktemp -d)
-        (cd "$directory" && limit=60 on $library "$work/czmq" "$name") \
-            >"$work/log/czmq/$name-$library" 2>&1
-        note $library czmq "$name" $?
+        for _ in 1 2 3; do
+            (cd "$directory" && limit=60 on $library "$work/czmq" "$name") \
+                >"$work/log/czmq/$name-$library" 2>&1
+            status=$?
+            [[ $status = 0 ]] && break
+        done
+        note $library czmq "$name" $status
         rm -rf "$directory"
     done
     echo "czmq on $library: ${passed[$library,czmq]:-0} of ${counts[$library,czmq]}"
@@ -117,8 +126,12 @@ for source in "$root"/usr/share/doc/cppzmq-dev/examples/*.cpp; do
     c++ -std=c++17 -I"$work/ours/include" -I"$root/usr/include" -o "$work/$name" "$source" \
         -L"$work/ours/lib" -lzmq -pthread || exit 1
     for library in ours real; do
-        on $library "$work/$name" >"$work/log/cppzmq/$name-$library" 2>&1
-        note $library cppzmq "$name" $?
+        for _ in 1 2 3; do
+            on $library "$work/$name" >"$work/log/cppzmq/$name-$library" 2>&1
+            status=$?
+            [[ $status = 0 ]] && break
+        done
+        note $library cppzmq "$name" $status
     done
 done
 for library in ours real; do
