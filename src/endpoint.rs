@@ -184,6 +184,14 @@ impl HostPort {
         Ok(target)
     }
 
+    /// The same, where `port` need not be said.
+    pub(crate) fn parse_target_or(text: &str, port: u16) -> Parsed<Self> {
+        if text.contains(':') && !text.ends_with(']') {
+            return Self::parse_target(text);
+        }
+        Self::parse_target(&format!("{text}:{port}"))
+    }
+
     fn parse(text: &str) -> Parsed<Self> {
         let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
         Ok(Self {

@@ -98,6 +98,15 @@ pub enum EventKind {
         /// Why.
         reason: Reason,
     },
+    /// What waits in one pipe of the socket, to a peer or to what is to become one; asked for by
+    /// [`Socket::report_pipes`](crate::Socket::report_pipes).
+    PipeStatistics {
+        /// How many messages were sent and not taken yet. Over the network those count as taken
+        /// that are on their way; whoever takes them tells so now and then, not at once.
+        outbound: u64,
+        /// How many messages of the peer's are there to be received.
+        inbound: u64,
+    },
     /// The monitor was replaced or the socket closed; the last event.
     MonitorStopped,
 }
@@ -173,6 +182,13 @@ fn proxy_says(reply: u8) -> &'static str {
     }
 }
 
+/// The two ends of a connection, as events name them.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct EndpointPair {
+    pub local: String,
+    pub remote: String,
+}
+
 /// Where the threads of a socket put its events; nowhere until somebody monitors.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventSink(Arc<Sink>);
@@ -241,10 +257,15 @@ impl EventSink {
         }
     }
 
+    /// Whether somebody is there to hear of events.
+    pub(crate) fn is_monitored(&self) -> bool {
+        self.0.monitored.load(Ordering::Acquire)
+    }
+
     /// Reports an event. Never waits.
     pub(crate) fn emit(&self, event: Event) {
         event.log();
-        if self.0.monitored.load(Ordering::Acquire) {
+        if self.is_monitored() {
             if let Some(outlet) = &*self.0.outlet.lock() {
                 outlet.send(event);
             }
@@ -282,6 +303,7 @@ impl Event {
             | K::ConnectRetried { .. }
             | K::Accepted { .. }
             | K::Closed { .. }
+            | K::PipeStatistics { .. }
             | K::MonitorStopped => log::Level::Debug,
         };
         log::log!(target: "ferrozmq", level, "{self}");
@@ -324,6 +346,12 @@ impl fmt::Display for Event {
             K::Disconnected { reason, .. } => write!(f, "{endpoint}: disconnected: {reason}"),
             K::HandshakeSucceeded => write!(f, "{endpoint}: handshake done"),
             K::HandshakeFailed { reason } => write!(f, "{endpoint}: handshake failed: {reason}"),
+            K::PipeStatistics { outbound, inbound } => {
+                write!(
+                    f,
+                    "{endpoint}: {outbound} messages wait to go, {inbound} have come"
+                )
+            }
             K::MonitorStopped => write!(f, "the monitor has stopped"),
         }
     }

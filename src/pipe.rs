@@ -21,6 +21,7 @@ use std::sync::Arc as StdArc;
 
 use bytes::Bytes;
 
+use crate::monitor::EndpointPair;
 use crate::msg::{Kind, Metadata, Msg};
 use crate::record::{self, COPY_MAX, MORE, Record, Run};
 use crate::slab::{Key, Slab};
@@ -58,6 +59,13 @@ pub(crate) enum WriteError {
     Full,
     /// The peer is gone.
     Closed,
+}
+
+/// How many whole messages wait in a pipe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Queued {
+    pub outbound: u64,
+    pub inbound: u64,
 }
 
 /// The pipes of one owner.
@@ -114,6 +122,10 @@ struct Side {
     gone: AtomicBool,
     /// How many messages this side has read, told every half a queue.
     read: AtomicU64,
+    /// How many messages this side has made readable; for statistics alone.
+    written: AtomicU64,
+    /// The ends of the connection that this side's messages go over, as its owner sees them.
+    endpoints: Mutex<Option<StdArc<EndpointPair>>>,
     /// This side waits for room to write.
     blocked: AtomicBool,
 }
@@ -124,6 +136,8 @@ impl Side {
             address: SetOnce::new(),
             gone: AtomicBool::new(false),
             read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            endpoints: Mutex::new(None),
             blocked: AtomicBool::new(false),
         }
     }
@@ -306,6 +320,14 @@ impl Outbound {
             Self::Latest { building, .. } => building.clear(),
         }
     }
+
+    /// How many messages wait, where `unread` of all that were written were not read.
+    fn queued(&self, unread: u64) -> u64 {
+        match self {
+            Self::Queue(_) => unread,
+            Self::Latest { slot, .. } => (!slot.lock().is_empty()).into(),
+        }
+    }
 }
 
 impl Inbound {
@@ -344,6 +366,14 @@ impl Inbound {
     fn reader(&mut self) -> &mut Reader<Msg> {
         match self {
             Self::Queue(reader) | Self::Latest { notes: reader, .. } => reader,
+        }
+    }
+
+    /// As [`Outbound::queued`].
+    fn queued(&self, unread: u64) -> u64 {
+        match self {
+            Self::Queue(_) => unread,
+            Self::Latest { slot, .. } => (!slot.lock().is_empty()).into(),
         }
     }
 }
@@ -529,9 +559,20 @@ impl PipeEnd {
     /// Makes all complete messages readable, and wakes the reader if it sleeps.
     #[inline]
     pub(crate) fn flush(&mut self) {
+        if !self.outbound.writer().has_unpublished() {
+            return;
+        }
+        self.count_written();
         if self.outbound.writer().flush() {
             self.theirs().post(PipeEvent::Readable);
         }
+    }
+
+    /// Lets the peer know how much was written, before it can be read: so nobody has ever read more.
+    #[inline]
+    fn count_written(&self) {
+        // Relaxed: the queue's own release, which follows, puts it in order.
+        self.ours().written.store(self.written, Ordering::Relaxed);
     }
 
     /// Takes back the frames of an unfinished message.
@@ -669,6 +710,30 @@ impl PipeEnd {
         false
     }
 
+    // ── statistics ───────────────────────────────────────────────────────────────────────────
+
+    /// How many whole messages wait in this pipe: of ours for the peer, as far as it has told what
+    /// it read, and of the peer's for us.
+    pub(crate) fn queued(&self) -> Queued {
+        let told = self.theirs().read.load(Ordering::Relaxed);
+        let written = self.theirs().written.load(Ordering::Relaxed);
+        Queued {
+            outbound: self.outbound.queued(self.written.saturating_sub(told)),
+            inbound: self.inbound.queued(written.saturating_sub(self.read)),
+        }
+    }
+
+    /// The ends of the connection, as the owner of this end sees them; `None` where the other end has
+    /// never told.
+    pub(crate) fn endpoints(&self) -> Option<StdArc<EndpointPair>> {
+        self.ours().endpoints.lock().clone()
+    }
+
+    /// Tells the peer's owner between which ends its messages travel.
+    pub(crate) fn tell_endpoints(&self, endpoints: StdArc<EndpointPair>) {
+        *self.theirs().endpoints.lock() = Some(endpoints);
+    }
+
     /// How many bytes and values wait to be read.
     #[cfg(test)]
     pub(crate) fn unread(&mut self) -> usize {
@@ -743,6 +808,7 @@ impl PipeEnd {
 impl Drop for PipeEnd {
     fn drop(&mut self) {
         self.outbound.rollback();
+        self.count_written();
         let _ = self.outbound.writer().finish();
         self.ours().gone.store(true, Ordering::Release);
         // P3: partner of the fence in `attach`.

@@ -14,7 +14,8 @@ use crate::socket::{DONTWAIT, Multipart, POLLIN, POLLOUT, Socket};
 const BURST: usize = 1000;
 
 /// Moves messages between `frontend` and `backend`, both ways, until the context ends
-/// (`zmq_proxy`). Both may be the same socket, which then gets back what it receives.
+/// (`zmq_proxy`). Both may be the same socket, which then gets back what it receives: a REP answers
+/// each request with itself.
 ///
 /// `capture` is sent a copy of each message: a PUB, DEALER, PUSH or PAIR. While it has no room,
 /// nothing moves.
@@ -223,8 +224,24 @@ impl<'a> Proxy<'a> {
     }
 
     /// Whether a message can be sent on, and captured.
-    fn is_room(&self, to: &Socket) -> Result<bool> {
-        Ok(can_send(to)? && self.capture.map_or(Ok(true), can_send)?)
+    fn is_room(&self, to: &'a Socket) -> Result<bool> {
+        for outlet in self.outlets(to) {
+            if !can_send(outlet)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The sockets that must have room before a message for `to` is taken. A REP that answers itself
+    /// can send only once it has received, and then it always can.
+    fn outlets(&self, to: &'a Socket) -> impl Iterator<Item = &'a Socket> {
+        let is_single = std::ptr::eq(self.frontend, self.backend);
+        let answers_itself = is_single && to.socket_type() == SocketType::REP;
+        Some(to)
+            .filter(|_| !answers_itself)
+            .into_iter()
+            .chain(self.capture)
     }
 
     fn count(&mut self, direction: Direction, frames: &Multipart) {
@@ -265,7 +282,7 @@ impl<'a> Proxy<'a> {
         if !can_recv(from)? {
             return Ok(Some(from.as_poll_item(POLLIN)));
         }
-        for outlet in std::iter::once(to).chain(self.capture) {
+        for outlet in self.outlets(to) {
             if !can_send(outlet)? {
                 return Ok(Some(outlet.as_poll_item(POLLOUT)));
             }

@@ -212,6 +212,38 @@ impl Socket {
         self.base().events.monitor()
     }
 
+    /// Has the [`Monitor`] told how many messages wait in each of the socket's pipes, one
+    /// [`EventKind::PipeStatistics`](crate::EventKind::PipeStatistics) for each
+    /// (`zmq_socket_monitor_pipes_stats`). Returns how many pipes there are. Does not wait.
+    ///
+    /// An endpoint that was connected to has a pipe at once, unless
+    /// [`Socket::set_immediate`] is on; one that was bound to has one for each peer.
+    ///
+    /// ```
+    /// # use ferrozmq::{Ctx, EventKind, SocketType};
+    /// # let ctx = Ctx::new();
+    /// let push = ctx.socket(SocketType::PUSH)?;
+    /// push.connect("inproc://nobody-yet")?;
+    /// push.send("waits", 0)?;
+    /// let monitor = push.monitor();
+    /// assert_eq!(push.report_pipes()?, 1);
+    /// let event = monitor.recv().expect("it was just sent");
+    /// assert!(matches!(event.kind, EventKind::PipeStatistics { outbound: 1, inbound: 0 }));
+    /// assert_eq!(event.remote, "inproc://nobody-yet");
+    /// # Ok::<(), ferrozmq::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if nobody monitors the socket, [`Error::Term`].
+    pub fn report_pipes(&self) -> Result<usize> {
+        let mut base = self.base();
+        base.process()?;
+        if !base.events.is_monitored() {
+            return Err(Error::InvalidArgument("the socket has no monitor"));
+        }
+        Ok(base.report_pipes())
+    }
+
     // ── sending ──────────────────────────────────────────────────────────────────────────────
 
     /// Sends a frame; with [`SNDMORE`] the message goes on, and is delivered as a whole when its

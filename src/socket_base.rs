@@ -19,11 +19,11 @@ use crate::error::Error;
 use crate::feeds::{Feeds, Inlet};
 use crate::inproc::{Bound, Registry};
 use crate::mailbox::Mailbox;
-use crate::monitor::EventSink;
+use crate::monitor::{EndpointPair, Event, EventKind, EventSink};
 use crate::msg::{Metadata, Msg};
 use crate::options::{Options, SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
-use crate::pipe::{self, PipeEnd, PipeEvent, Pipes};
+use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued};
 use crate::signaler::{Signal, Signaler};
 use crate::slab::{Key, Slab};
 
@@ -541,6 +541,23 @@ impl SocketBase {
         connected.all(|bond| bond.pipes.iter().any(is_up))
     }
 
+    /// Has the monitor told what waits in each pipe; returns how many pipes there are.
+    pub(crate) fn report_pipes(&self) -> usize {
+        let bonds = self.bonds.values().map(Box::as_ref);
+        let bond_of: HashMap<Key, &Bond> = bonds
+            .flat_map(|bond| bond.pipes.iter().map(move |key| (*key, bond)))
+            .collect();
+        for (key, pipe) in self.pipes.iter() {
+            let Queued { outbound, inbound } = pipe.queued();
+            let kind = EventKind::PipeStatistics { outbound, inbound };
+            let ends = pipe.endpoints();
+            let ends = ends.unwrap_or_else(|| Arc::new(unconnected(bond_of.get(&key).copied())));
+            let event = Event::new(kind, &ends.local, &ends.remote);
+            self.events.emit(event.with_peer(pipe.peer().cloned()));
+        }
+        self.pipes.len()
+    }
+
     /// Refuses until so many peers have subscribed to something.
     pub(crate) fn has_subscribers(&mut self, peers: usize) -> Result<(), Refused> {
         self.pattern.has_subscribers(&mut self.pipes, peers)
@@ -797,6 +814,19 @@ impl SocketBase {
     pub(crate) fn is_over(&self) -> bool {
         self.closing.is_some() && self.children == 0
     }
+}
+
+/// The ends of a pipe that has no connection: what the application has said.
+fn unconnected(bond: Option<&Bond>) -> EndpointPair {
+    let Some(bond) = bond else {
+        return EndpointPair::default();
+    };
+    let (text, unknown) = (bond.resolved.clone(), String::new());
+    let (local, remote) = match bond.kind {
+        BondKind::Bound => (text, unknown),
+        BondKind::Connected => (unknown, text),
+    };
+    EndpointPair { local, remote }
 }
 
 impl Drop for SocketBase {

@@ -314,6 +314,12 @@ impl<T> Writer<T> {
         }
     }
 
+    /// Whether there are finished groups that are not published.
+    #[inline(always)]
+    pub(crate) fn has_unpublished(&self) -> bool {
+        self.complete != self.published
+    }
+
     /// Publishes all finished groups. True if the reader sleeps: the caller must have it woken.
     #[must_use]
     #[inline(always)]

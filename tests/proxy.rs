@@ -240,6 +240,28 @@ fn one_socket_can_be_both_ends() {
 }
 
 #[test]
+fn a_rep_that_is_both_ends_answers_with_the_request() {
+    let ctx = Ctx::new();
+    let echo = bound(&ctx, SocketType::REP, "inproc://echo");
+    let capture = bound(&ctx, SocketType::PUSH, "inproc://capture");
+    let captured = connected(&ctx, SocketType::PULL, "inproc://capture");
+    let control = bound(&ctx, SocketType::PAIR, "inproc://control");
+    let steering = connected(&ctx, SocketType::PAIR, "inproc://control");
+    thread::scope(|scope| {
+        let client = connected(&ctx, SocketType::REQ, "inproc://echo");
+        let thread = scope.spawn(move || proxy_steerable(&echo, &echo, Some(&capture), &control));
+        for body in ["1", "2", "3"] {
+            client.send_multipart([body, "more"], 0).unwrap();
+            assert_eq!(frames(&client), [body.as_bytes(), b"more"]);
+            assert_eq!(frames(&captured), [body.as_bytes(), b"more"]);
+        }
+        steering.send("TERMINATE", 0).unwrap();
+        let ProxyStatistics { frontend, backend } = thread.join().unwrap().unwrap();
+        assert_eq!(frontend.messages_in + backend.messages_in, 3);
+    });
+}
+
+#[test]
 fn over_tcp_many_clients_are_served_by_many_servers() {
     const CLIENTS: usize = 4;
     const REQUESTS: usize = 200;

@@ -30,6 +30,7 @@ const HANDSHAKE_FAILED_NO_DETAIL: u64 = 0x800;
 const HANDSHAKE_SUCCEEDED: u64 = 0x1000;
 const HANDSHAKE_FAILED_PROTOCOL: u64 = 0x2000;
 const HANDSHAKE_FAILED_AUTH: u64 = 0x4000;
+const PIPES_STATS: u64 = 0x10000;
 
 /// How the numbers of an event are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +46,7 @@ enum Version {
 pub(crate) struct Monitoring {
     outlet: &'static SocketHandle,
     address: String,
+    events: u64,
     /// Nobody is to be waited for any more.
     hurries: Arc<AtomicBool>,
 }
@@ -63,6 +65,7 @@ impl Monitoring {
         let monitoring = Self {
             outlet: Handle::open(outlet),
             address: address.to_owned(),
+            events,
             hurries: Arc::default(),
         };
         let pump = Pump {
@@ -125,30 +128,31 @@ impl Pump {
         if matches!(event.kind, EventKind::Disconnected { .. }) {
             self.accepted.remove(&ends());
         }
-        let Some((number, value)) = numbers(&event.kind) else {
+        let Some((number, values)) = numbers(&event.kind) else {
             return Ok(());
         };
         if self.events & number == 0 {
             return Ok(());
         }
-        match self.version {
+        self.send_all(match self.version {
             Version::One => {
                 let address = if is_ours { &event.local } else { &event.remote };
-                self.send_all([first_frame(number, value), Msg::from(address)])
+                vec![first_frame(number, values[0]), Msg::from(address)]
             }
-            Version::Two => self.send_all([
-                Msg::from(number.to_ne_bytes()),
-                Msg::from(1u64.to_ne_bytes()),
-                Msg::from(value.to_ne_bytes()),
-                Msg::from(&event.local),
-                Msg::from(&event.remote),
-            ]),
-        }
+            Version::Two => {
+                let head = [number, values.len() as u64].into_iter();
+                let numbers = head.chain(values);
+                let mut frames: Vec<_> = numbers.map(|n| Msg::from(n.to_ne_bytes())).collect();
+                frames.extend([&event.local, &event.remote].map(Msg::from));
+                frames
+            }
+        })
     }
 
-    fn send_all<const N: usize>(&self, frames: [Msg; N]) -> Result<(), Errno> {
+    fn send_all(&self, frames: Vec<Msg>) -> Result<(), Errno> {
+        let last = frames.len() - 1;
         for (n, mut frame) in frames.into_iter().enumerate() {
-            let more = if n + 1 < N { SNDMORE } else { 0 };
+            let more = if n < last { SNDMORE } else { 0 };
             send_until(self.outlet, &mut frame, more, &self.hurries)?;
         }
         Ok(())
@@ -174,11 +178,14 @@ fn is_of_listener(kind: &EventKind) -> bool {
     )
 }
 
-/// An event's number and value; none for what libzmq has no event for.
-fn numbers(kind: &EventKind) -> Option<(u64, u64)> {
+/// An event's number and values; none for what libzmq has no event for.
+fn numbers(kind: &EventKind) -> Option<(u64, Vec<u64>)> {
     use EventKind as K;
     let int = |value: c_int| u64::from(value as u32);
-    Some(match kind {
+    let (number, value) = match kind {
+        K::PipeStatistics { outbound, inbound } => {
+            return Some((PIPES_STATS, vec![*outbound, *inbound]));
+        }
         K::Connected { fd } => (CONNECTED, int(*fd)),
         K::ConnectDelayed => (CONNECT_DELAYED, int(libc::EINPROGRESS)),
         K::ConnectRetried { interval, .. } => (
@@ -196,7 +203,8 @@ fn numbers(kind: &EventKind) -> Option<(u64, u64)> {
         K::MonitorStopped => (MONITOR_STOPPED, 0),
         // The connection's end was told.
         _ => return None,
-    })
+    };
+    Some((number, vec![value]))
 }
 
 fn failure(reason: &Reason) -> (u64, u64) {
@@ -281,12 +289,18 @@ abi! {
         monitor(place, address, events, version, socket_type)
     }
 
-    /// Has the monitor told how many messages wait in each pipe.
+    /// Has the monitor told how many messages wait in each pipe, if it is to hear of that.
     fn zmq_socket_monitor_pipes_stats(place: In<c_void>) -> Result<Done, Errno> {
         let open = find(place)?.lock()?;
-        match &open.monitoring {
-            None => Err(Errno::INVALID),
-            Some(_) => Err(Errno::AGAIN),
+        // So that a context that has ended is told of first.
+        open.socket.get_rcvmore()?;
+        let monitoring = open.monitoring.as_ref().ok_or(Errno::INVALID)?;
+        if monitoring.events & PIPES_STATS == 0 {
+            return Err(Errno::INVALID);
+        }
+        match open.socket.report_pipes()? {
+            0 => Err(Errno::AGAIN),
+            _ => Ok(Done),
         }
     }
 }

@@ -121,9 +121,6 @@ pub(crate) struct Told {
     conflate: bool,
     /// Which of the two values was set that mean "never".
     no_reconnect: c_int,
-    /// A SOCKS proxy that is no host and port. It is taken as libzmq takes it, and a connect that
-    /// would need it fails.
-    pub unusable_proxy: Option<String>,
 }
 
 impl Default for Told {
@@ -135,7 +132,6 @@ impl Default for Told {
             loopback_fastpath: false,
             conflate: false,
             no_reconnect: -1,
-            unusable_proxy: None,
         }
     }
 }

@@ -12,7 +12,7 @@ use mio::{Interest, Registry, Token};
 use crate::engine::{Engine, Event, Failure, Run};
 use crate::io::poller::Readiness;
 use crate::io::transport::Stream;
-use crate::monitor::Reason;
+use crate::monitor::{EndpointPair, Reason};
 use crate::msg::{Metadata, Msg};
 use crate::zap::Verdict;
 
@@ -71,17 +71,11 @@ pub(crate) struct Connection {
     unstashed: usize,
     /// The peer, once the handshake is done.
     pub peer: Option<Arc<Metadata>>,
-    pub local: String,
-    pub remote: String,
+    pub endpoints: Arc<EndpointPair>,
 }
 
 impl Connection {
-    pub(crate) fn new(
-        stream: Stream,
-        engine: Box<dyn Engine>,
-        local: String,
-        remote: String,
-    ) -> Self {
+    pub(crate) fn new(stream: Stream, engine: Box<dyn Engine>, endpoints: EndpointPair) -> Self {
         Self {
             stream,
             engine,
@@ -94,8 +88,7 @@ impl Connection {
             stash: Vec::new(),
             unstashed: 0,
             peer: None,
-            local,
-            remote,
+            endpoints: Arc::new(endpoints),
         }
     }
 

@@ -25,7 +25,7 @@ use crate::io::resolver::{self, Resolver};
 use crate::io::transport::{self, Stream, Target};
 use crate::io::zap::Inquiry;
 use crate::mailbox::Mailbox;
-use crate::monitor::{self, EventKind, Reason};
+use crate::monitor::{self, EndpointPair, EventKind, Reason};
 use crate::msg::{Metadata, Msg};
 use crate::options::{self, Options};
 use crate::pipe::{self, PipeEnd, PipeEvent};
@@ -594,7 +594,8 @@ impl SessionBase {
         {
             engine = through_proxy(&options.tcp.socks, address, engine);
         }
-        self.link = Link::Up(Box::new(Connection::new(stream, engine, local, remote)));
+        let endpoints = EndpointPair { local, remote };
+        self.link = Link::Up(Box::new(Connection::new(stream, engine, endpoints)));
     }
 
     // ── letting the peer in ──────────────────────────────────────────────────────────────────
@@ -661,6 +662,7 @@ impl SessionBase {
             self.bind_pipe(peer.clone(), cx);
         } else {
             self.introduce(peer.clone());
+            self.tell_endpoints();
             self.report(true);
         }
         self.notify(self.parent.options.coming());
@@ -671,7 +673,8 @@ impl SessionBase {
             }
             // After the pipe: whoever hears this may count on the socket's knowing its peer.
             let kind = EventKind::HandshakeSucceeded;
-            let event = monitor::Event::new(kind, &connection.local, &connection.remote);
+            let EndpointPair { local, remote } = &*connection.endpoints;
+            let event = monitor::Event::new(kind, local, remote);
             self.parent.events.emit(event.with_peer(Some(peer)));
         }
     }
@@ -720,10 +723,18 @@ impl SessionBase {
         ours.attach(cx.mailbox.clone(), self.me.key);
         ours.write_uncounted(Msg::peer(peer));
         ours.flush();
+        self.pipe = Some(ours);
+        self.tell_endpoints();
         self.parent
             .mailbox
             .post(SocketCmd::Bind(Box::new(theirs), self.parent.endpoint));
-        self.pipe = Some(ours);
+    }
+
+    /// Lets the socket know, for its statistics, where its messages go.
+    fn tell_endpoints(&self) {
+        if let (Some(pipe), Link::Up(connection)) = (&self.pipe, &self.link) {
+            pipe.tell_endpoints(connection.endpoints.clone());
+        }
     }
 
     /// The connection is gone.
@@ -733,7 +744,8 @@ impl SessionBase {
         };
         self.inquiry = None;
         let ready = connection.peer.is_some();
-        let (local, remote, fd) = (&connection.local, &connection.remote, connection.fd());
+        let EndpointPair { local, remote } = &*connection.endpoints.clone();
+        let fd = connection.fd();
         if !ready {
             let kind = EventKind::HandshakeFailed {
                 reason: reason.clone(),
@@ -853,12 +865,8 @@ impl SessionBase {
                 fd: connection.fd(),
                 reason: Reason::LocalClosed,
             };
-            self.emit(
-                kind,
-                &connection.local,
-                &connection.remote,
-                connection.peer.clone(),
-            );
+            let EndpointPair { local, remote } = &*connection.endpoints;
+            self.emit(kind, local, remote, connection.peer.clone());
         }
     }
 

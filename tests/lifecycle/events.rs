@@ -5,9 +5,11 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use ferrozmq::SocketType::{DEALER, PULL, PUSH, ROUTER};
-use ferrozmq::{EventKind, Monitor, Reason, Socket};
+use ferrozmq::{Error, EventKind, Monitor, Reason, Socket};
 
-use crate::common::{LIMIT, Rig, Transport, await_event, await_loss, link, recv, send};
+use crate::common::{
+    LIMIT, Rig, Transport, await_event, await_loss, link, recv, recv_from, send, send_to,
+};
 use crate::on_network_transports;
 
 on_network_transports!(
@@ -18,6 +20,7 @@ on_network_transports!(
     a_second_monitor_replaces_the_first,
     a_monitor_ends_with_its_socket,
     a_peer_of_the_wrong_type_is_told_of,
+    a_pipe_s_statistics_say_between_whom_it_is,
 );
 
 fn name(kind: &EventKind) -> &'static str {
@@ -34,6 +37,7 @@ fn name(kind: &EventKind) -> &'static str {
         EventKind::Disconnected { .. } => "disconnected",
         EventKind::HandshakeSucceeded => "handshake",
         EventKind::HandshakeFailed { .. } => "handshake failed",
+        EventKind::PipeStatistics { .. } => "pipe",
         EventKind::MonitorStopped => "stopped",
         _ => "new",
     }
@@ -229,4 +233,97 @@ fn a_connection_within_the_process_is_no_news() {
     let monitor = pull.monitor();
     drop(pull);
     assert_eq!(names_up_to(&monitor, "stopped"), ["stopped"]);
+}
+
+/// What a socket's pipes hold, in order of what waits to go: outbound, inbound, local, remote.
+#[track_caller]
+fn statistics(socket: &Socket) -> Vec<(u64, u64, String, String)> {
+    let monitor = socket.monitor();
+    let pipes = socket.report_pipes().unwrap();
+    let events = std::iter::from_fn(|| monitor.try_recv());
+    let mut found: Vec<_> = events
+        .filter_map(|event| match event.kind {
+            EventKind::PipeStatistics { outbound, inbound } => {
+                Some((outbound, inbound, event.local, event.remote))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found.len(), pipes);
+    found.sort();
+    found
+}
+
+#[test]
+fn statistics_of_pipes_are_for_who_monitors() {
+    let rig = Rig::new(Transport::Inproc);
+    let pull = rig.bound(PULL);
+    assert!(matches!(
+        pull.report_pipes(),
+        Err(Error::InvalidArgument(_))
+    ));
+    let _monitor = pull.monitor();
+    assert_eq!(pull.report_pipes().unwrap(), 0);
+}
+
+#[test]
+fn statistics_count_what_waits_on_both_sides() {
+    let rig = Rig::new(Transport::Inproc);
+    let (router, dealer) = rig.pair(ROUTER, DEALER);
+    let endpoint = router.last_endpoint();
+    let of_dealer = |out, inn| vec![(out, inn, String::new(), endpoint.clone())];
+    let of_router = |out, inn| vec![(out, inn, endpoint.clone(), String::new())];
+    assert_eq!(statistics(&dealer), of_dealer(0, 0));
+    for n in 0..5 {
+        send(&dealer, &[&n.to_string(), "counts as one"]);
+    }
+    assert_eq!(statistics(&dealer), of_dealer(5, 0));
+    assert_eq!(statistics(&router), of_router(0, 5));
+    let (id, _) = recv_from(&router);
+    assert_eq!(statistics(&router), of_router(0, 4));
+    send_to(&router, &id, &["reply"]);
+    assert_eq!(statistics(&router), of_router(1, 4));
+    assert_eq!(statistics(&dealer)[0].1, 1);
+    // Who has found nothing more has told of all that was read.
+    for _ in 0..4 {
+        recv_from(&router);
+    }
+    assert!(router.recv_msg(ferrozmq::DONTWAIT).is_err());
+    assert_eq!(statistics(&dealer), of_dealer(0, 1));
+}
+
+#[test]
+fn statistics_of_what_is_conflated_count_the_latest() {
+    let rig = Rig::new(Transport::Inproc);
+    let (pull, push) = (rig.socket(PULL), rig.socket(PUSH));
+    pull.set_conflate(true).unwrap();
+    push.set_conflate(true).unwrap();
+    pull.bind(&rig.fresh_endpoint()).unwrap();
+    push.connect(&pull.last_endpoint()).unwrap();
+    for body in ["1", "2", "3"] {
+        push.send(body, 0).unwrap();
+    }
+    assert_eq!(statistics(&push)[0].0, 1);
+    assert_eq!(statistics(&pull)[0].1, 1);
+    assert_eq!(recv(&pull), ["3"]);
+    assert_eq!(statistics(&push)[0].0, 0);
+    assert_eq!(statistics(&pull)[0].1, 0);
+}
+
+fn a_pipe_s_statistics_say_between_whom_it_is(rig: &Rig) {
+    let (pull, push) = rig.pair(PULL, PUSH);
+    let (_, _, local, remote) = statistics(&push).remove(0);
+    assert_eq!(remote, pull.last_endpoint());
+    assert_eq!(
+        statistics(&pull)[0],
+        (0, 0, pull.last_endpoint(), local.clone())
+    );
+    assert!(rig.transport != Transport::Tcp || local.starts_with("tcp://127.0.0.1:"));
+    for n in 0..3 {
+        send(&push, &[&n.to_string()]);
+    }
+    // They are on their way through a thread that shares no count with us.
+    crate::common::wait_until(|| statistics(&pull)[0].1 == 3);
+    recv(&pull);
+    assert_eq!(statistics(&pull)[0].1, 2);
 }

@@ -179,11 +179,23 @@ fn what_was_set_can_be_asked_for() {
     let ctx = Ctx::new();
     let push = socket(&ctx, SocketType::PUSH);
     assert_eq!(push.get_socks_proxy().unwrap(), None);
-    for invalid in ["", "host", "host:0", "host:", "*:1", "host:70000", "a b:1"] {
+    for invalid in [
+        "",
+        "host:0",
+        "host:",
+        "*",
+        "*:1",
+        "host:70000",
+        "a b",
+        "a b:1",
+        "[::1",
+    ] {
         assert_invalid(push.set_socks_proxy(Some(invalid)));
     }
-    push.set_socks_proxy(Some("proxy:1080")).unwrap();
-    assert_eq!(push.get_socks_proxy().unwrap().unwrap(), "proxy:1080");
+    for valid in ["proxy:1081", "proxy", "127.0.0.1", "[::1]", "[::1]:1080"] {
+        push.set_socks_proxy(Some(valid)).unwrap();
+        assert_eq!(push.get_socks_proxy().unwrap().unwrap(), valid);
+    }
     push.set_socks_proxy(None).unwrap();
     assert_eq!(push.get_socks_proxy().unwrap(), None);
     let longest = "x".repeat(255);

@@ -28,9 +28,6 @@ pub(super) fn get(open: &mut Open, option: c_int, room: usize) -> Result<Found, 
     if let Some(value) = told(open, option) {
         return Ok(Found::Int(value));
     }
-    if let (n::SOCKS_PROXY, Some(proxy)) = (option, &open.told.unusable_proxy) {
-        return Ok(Found::text(proxy));
-    }
     match number(&open.socket, option)? {
         Some(value) => Ok(Found::Int(value)),
         None => other(&open.socket, option, room),

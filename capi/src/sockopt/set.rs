@@ -52,19 +52,8 @@ fn set_told(open: &mut Open, option: c_int, value: Value<'_>) -> Option<Result<(
                 .socket
                 .set_reconnect_ivl(time.map(Duration::from_millis))?)
         }),
-        n::SOCKS_PROXY => set_socks_proxy(open, value),
         _ => return None,
     })
-}
-
-fn set_socks_proxy(open: &mut Open, value: Value<'_>) -> Result<(), Errno> {
-    let proxy = value.text_or_none()?;
-    let is_usable = open.socket.set_socks_proxy(proxy).is_ok();
-    if !is_usable {
-        open.socket.set_socks_proxy(None)?;
-    }
-    open.told.unusable_proxy = proxy.filter(|_| !is_usable).map(str::to_owned);
-    Ok(())
 }
 
 /// Options before `ZMQ_TOS`.
@@ -148,6 +137,11 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
         n::MULTICAST_LOOP => socket.set_multicast_loop(value.relaxed_bool()?)?,
         n::ROUTER_NOTIFY => socket.set_router_notify(router_notify(value.int()?)?)?,
         n::XPUB_MANUAL_LAST_VALUE => socket.set_xpub_manual_last_value(value.natural_bool()?)?,
+        n::SOCKS_PROXY => {
+            // An empty name is not the same as none.
+            let proxy = value.0.map(|_| value.text()).transpose()?;
+            socket.set_socks_proxy(proxy)?;
+        }
         n::SOCKS_USERNAME => socket.set_socks_username(value.text_or_none()?.unwrap_or(""))?,
         n::SOCKS_PASSWORD => socket.set_socks_password(value.text_or_none()?.unwrap_or(""))?,
         n::ONLY_FIRST_SUBSCRIBE if socket.socket_type() == SocketType::SUB => {

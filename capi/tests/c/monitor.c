@@ -193,6 +193,36 @@ static void second_version (int type, int reader_type, const char *address)
     OK (zmq_close (monitor));
 }
 
+static void stats_are (void *monitor, uint64_t outbound, uint64_t inbound, const char *remote)
+{
+    number_is (monitor, ZMQ_EVENT_PIPES_STATS);
+    number_is (monitor, 2);
+    number_is (monitor, outbound);
+    number_is (monitor, inbound);
+    char local[256];
+    CHECK (zmq_recv (monitor, local, sizeof local, 0) >= 0);
+    recv_text (monitor, remote);
+    IS (int_option (monitor, ZMQ_RCVMORE), 0);
+}
+
+static void pipes (void)
+{
+    void *push = socket_of (ctx, ZMQ_PUSH);
+    OK (zmq_socket_monitor_versioned (push, "inproc://few", ZMQ_EVENT_ALL, 2, ZMQ_PAIR));
+    FAILS (zmq_socket_monitor_pipes_stats (push), EINVAL);
+    OK (zmq_socket_monitor_versioned (push, "inproc://pipes", ZMQ_EVENT_PIPES_STATS, 2, ZMQ_PAIR));
+    FAILS (zmq_socket_monitor_pipes_stats (push), EAGAIN);
+    void *monitor = socket_of (ctx, ZMQ_PAIR);
+    OK (zmq_connect (monitor, "inproc://pipes"));
+    OK (zmq_connect (push, "inproc://waiting"));
+    for (int n = 0; n < 3; n++)
+        IS (zmq_send (push, "body", 4, 0), 4);
+    OK (zmq_socket_monitor_pipes_stats (push));
+    stats_are (monitor, 3, 0, "inproc://waiting");
+    OK (zmq_close (push));
+    OK (zmq_close (monitor));
+}
+
 int main (void)
 {
     begin ();
@@ -203,6 +233,7 @@ int main (void)
     attempts ();
     only_what_is_wanted ();
     stopping ();
+    pipes ();
     second_version (ZMQ_PAIR, ZMQ_PAIR, "inproc://pair");
     second_version (ZMQ_PUSH, ZMQ_PULL, "inproc://push");
     second_version (ZMQ_PUB, ZMQ_SUB, "inproc://pub");

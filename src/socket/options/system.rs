@@ -22,6 +22,9 @@ const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
 /// The longest name or password for a proxy.
 const LOGIN_MAX: usize = 255;
 
+/// The port of SOCKS proxies that do not say theirs.
+const SOCKS_PORT: u16 = 1080;
+
 /// The longest name of a network device.
 const DEVICE_NAME_MAX: usize = 15;
 
@@ -242,16 +245,18 @@ impl Socket {
 
     // ── the proxy ────────────────────────────────────────────────────────────────────────────
 
-    /// Connects over tcp through a SOCKS5 proxy, `host:port` (`ZMQ_SOCKS_PROXY`), which looks up the
-    /// host to connect to; `None`: directly. Default `None`. Takes effect for endpoints connected
-    /// later. What the proxy takes of time belongs to [`Socket::set_handshake_ivl`].
+    /// Connects over tcp through a SOCKS5 proxy, `host` or `host:port` (`ZMQ_SOCKS_PROXY`), which looks
+    /// up the host to connect to; `None`: directly. The port of SOCKS is 1080. Default `None`. Takes
+    /// effect for endpoints connected later. What the proxy takes of time belongs to
+    /// [`Socket::set_handshake_ivl`].
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if it is not a host and a port, [`Error::Term`].
+    /// [`Error::InvalidArgument`] if it is no host, or the port is no port; [`Error::Term`].
     pub fn set_socks_proxy(&self, proxy: Option<&str>) -> Result<()> {
         let mut base = self.processed()?;
         let parse = |text: &str| {
-            let proxy = HostPort::parse_target(text).map_err(Error::InvalidArgument)?;
+            let proxy = HostPort::parse_target_or(text, SOCKS_PORT);
+            let proxy = proxy.map_err(Error::InvalidArgument)?;
             Ok::<_, Error>((proxy, text.to_owned()))
         };
         base.options.tcp.socks.proxy = proxy.map(parse).transpose()?;
