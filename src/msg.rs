@@ -39,12 +39,23 @@ impl Body {
         bytes: [0; INLINE_MAX],
     };
 
+    /// As [`Body::copy_from`], of a body that is too large to be inline. Memory of the very size that
+    /// nobody else has is used again.
+    #[inline(never)]
+    fn share_copy(&mut self, body: &[u8]) {
+        if let Self::Shared(old) = self {
+            if let Some(old) = Arc::get_mut(old).filter(|old| old.len() == body.len()) {
+                return old.copy_from_slice(body);
+            }
+        }
+        *self = Self::Shared(Arc::from(body));
+    }
+
     /// Puts a copy of `body` in the place of what was here.
     #[inline(always)]
     fn copy_from(&mut self, body: &[u8]) {
         if body.len() > INLINE_MAX {
-            *self = Self::Shared(Arc::from(body));
-            return;
+            return self.share_copy(body);
         }
         if !matches!(self, Self::Inline { .. }) {
             *self = Self::EMPTY;
@@ -132,6 +143,21 @@ impl Msg {
         let mut msg = Self::new();
         msg.body.copy_from(body);
         msg
+    }
+
+    /// Makes this a frame with a copy of `body`, as [`Msg::copied`] does. What it knows of its peer
+    /// stays: a frame that [`Socket::recv`](crate::Socket::recv) fills again and again is best emptied so.
+    ///
+    /// ```
+    /// use ferrozmq::Msg;
+    ///
+    /// let mut msg = Msg::from("old");
+    /// msg.copy_from(b"new");
+    /// assert_eq!(msg, *"new");
+    /// ```
+    #[inline]
+    pub fn copy_from(&mut self, body: &[u8]) {
+        self.refill(body, false);
     }
 
     /// A message over memory that lives as long as the program; nothing is copied.

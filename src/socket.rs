@@ -87,6 +87,7 @@ impl Ctx {
 }
 
 impl Socket {
+    #[inline(always)]
     pub(crate) fn base(&self) -> RefMut<'_, SocketBase> {
         RefMut::map(self.base.borrow_mut(), |base| {
             base.as_deref_mut()
@@ -213,7 +214,7 @@ impl Socket {
     }
 
     /// Has the [`Monitor`] told how many messages wait in each of the socket's pipes, one
-    /// [`EventKind::PipeStatistics`](crate::EventKind::PipeStatistics) for each
+    /// [`EventKind::PipeStatistics`] for each
     /// (`zmq_socket_monitor_pipes_stats`). Returns how many pipes there are. Does not wait.
     ///
     /// An endpoint that was connected to has a pipe at once, unless

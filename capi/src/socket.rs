@@ -31,11 +31,17 @@ pub(crate) struct Open {
     pub fd: Option<Arc<Bell>>,
     pub told: Told,
     pub monitoring: Option<Monitoring>,
+    /// Where frames of bytes are built. It keeps what it knows of the peer, which is then not to be
+    /// found out again for each, and at most a small copy of what was sent.
+    frame: Msg,
 }
 
 kind!(Open, 0xbadd_ecaf, Errno::NOT_A_SOCKET);
 
 pub(crate) type SocketHandle = Handle<Open>;
+
+/// Copies up to this size may be kept until the next call.
+const KEPT: usize = 4096;
 
 impl Open {
     /// A new socket, with what libzmq does in place of the engine's defaults.
@@ -56,6 +62,7 @@ impl Open {
             fd: None,
             told: Told::default(),
             monitoring: None,
+            frame: Msg::new(),
         })
     }
 
@@ -89,6 +96,27 @@ impl Open {
     fn try_recv(&self, msg: &mut Msg) -> Result<(), Error> {
         self.heed();
         self.socket.recv(msg, DONTWAIT)
+    }
+
+    #[inline(always)]
+    fn try_send_copy(&mut self, body: &[u8], flags: c_int) -> Result<(), Error> {
+        self.heed();
+        self.frame.copy_from(body);
+        let flags = flags & SNDMORE | DONTWAIT;
+        self.socket.send_msg(&mut self.frame, flags)?;
+        if body.len() > KEPT {
+            self.frame.copy_from(&[]);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn try_recv_copy(&mut self, buffer: &mut Out<c_void>, room: usize) -> Result<c_int, Error> {
+        self.heed();
+        self.socket.recv(&mut self.frame, DONTWAIT)?;
+        let len = copy_out(&self.frame, buffer, room);
+        self.frame.copy_from(&[]);
+        Ok(len)
     }
 }
 
@@ -203,6 +231,35 @@ pub(crate) fn send_until(
         Err(Error::Again) if gives_up.load(Ordering::Acquire) => Err(Error::Term),
         tried => tried,
     })
+}
+
+/// Sends a frame with a copy of `body`.
+#[inline(always)]
+fn send_copy(handle: &'static SocketHandle, body: &[u8], flags: c_int) -> Result<c_int, Errno> {
+    let mut open = handle.lock()?;
+    if let Err(error) = open.try_send_copy(body, flags) {
+        let mut msg = std::mem::take(&mut open.frame);
+        send_again(handle, open, error, &mut msg, flags)?;
+    }
+    Ok(size(body.len()))
+}
+
+/// Receives a frame into a buffer; what does not fit is lost.
+#[inline(always)]
+fn recv_copy(
+    handle: &'static SocketHandle,
+    buffer: &mut Out<c_void>,
+    room: usize,
+    flags: c_int,
+) -> Result<c_int, Errno> {
+    let mut open = handle.lock()?;
+    let error = match open.try_recv_copy(buffer, room) {
+        Ok(len) => return Ok(len),
+        Err(error) => error,
+    };
+    let mut msg = std::mem::take(&mut open.frame);
+    recv_again(handle, open, error, &mut msg, flags)?;
+    Ok(copy_out(&msg, buffer, room))
 }
 
 /// Receives a frame in place of `msg`, which is empty if that fails.
@@ -404,9 +461,7 @@ abi! {
         flags: c_int,
     ) -> Result<c_int, Errno> {
         let handle = find(place)?;
-        let mut msg = Msg::copied(buffer.bytes(len).ok_or(Errno::FAULT)?);
-        send(handle, &mut msg, flags)?;
-        Ok(size(len))
+        send_copy(handle, buffer.bytes(len).ok_or(Errno::FAULT)?, flags)
     }
 
     /// Sends bytes that stay where they are for as long as the program runs.
@@ -426,9 +481,7 @@ abi! {
         len: usize,
         flags: c_int,
     ) -> Result<c_int, Errno> {
-        let mut msg = Msg::new();
-        recv(find(place)?, &mut msg, flags)?;
-        Ok(copy_out(&msg, &mut buffer, len))
+        recv_copy(find(place)?, &mut buffer, len, flags)
     }
 
     /// Sends the parts as the frames of a message, if `flags` has `ZMQ_SNDMORE`.

@@ -162,3 +162,17 @@ fn what_a_message_held_is_dropped_when_it_is_filled_again() {
     msg.set_metadata(None);
     assert_eq!(Arc::strong_count(&metadata), 1);
 }
+
+#[test]
+fn a_frame_that_is_filled_again_leaves_its_copies_alone() {
+    let mut msg = Msg::copied(&[1; 64]);
+    msg.copy_from(&[2; 64]);
+    let kept = msg.clone();
+    msg.copy_from(&[3; 64]);
+    assert_eq!(kept.as_bytes(), [2; 64]);
+    assert_eq!(msg.as_bytes(), [3; 64]);
+    for body in [&[4; 65][..], &[5; 3], &[], &[6; 64]] {
+        msg.copy_from(body);
+        assert_eq!(msg.as_bytes(), body);
+    }
+}
