@@ -4,6 +4,7 @@
 //! moves messages on when it reacts to commands, whole and from all feeds in turn, as long as the
 //! pattern takes them; what it does not take stays in the feeds, whose marks stop the senders.
 
+use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Weak};
 
 use crate::command::SocketCmd;
@@ -73,14 +74,21 @@ impl Feeds {
         })
     }
 
-    /// Whether there is no sender, and nothing that one has left.
-    pub(crate) fn are_over(&self) -> bool {
-        !self.have_senders() && self.pipes.is_empty() && self.refused.is_none()
+    /// Whether there is nothing that a sender has left. More may be in the mailbox, see
+    /// [`Feeds::have_senders`].
+    pub(crate) fn are_empty(&self) -> bool {
+        self.pipes.is_empty() && self.refused.is_none()
     }
 
-    /// Whether a sender is there that may still send.
+    /// Whether a sender is there that may still send. If there is none, all that they have sent is
+    /// in the feeds or in the mailbox: who wants to know whether it is over asks this first, then
+    /// empties the mailbox, and then looks at the feeds.
     pub(crate) fn have_senders(&self) -> bool {
-        self.inlet.strong_count() > 0
+        let any = self.inlet.strong_count() > 0;
+        // Acquire: partner of the release with which the last sender gave its inlet up, after it
+        // had posted its feed.
+        fence(Ordering::Acquire);
+        any
     }
 
     /// Takes a new feed into use.

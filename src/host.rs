@@ -54,14 +54,16 @@ impl Guest for Hosted {
         let Some(Dying { socket, .. }) = &mut self.socket else {
             return Turn::Gone;
         };
+        // In this order, or the feed of the last sender could be overlooked.
+        let senders_are_gone = !socket.feeds.have_senders();
         // It may have been stopped; then the senders are told, and it ends with them.
         let _ = socket.process();
-        if !socket.feeds.have_senders() && self.lingering.is_none() {
+        if senders_are_gone && self.lingering.is_none() {
             let linger = socket.options.linger.get();
             self.lingering = Some(linger.map(|linger| now + linger));
         }
         let late = matches!(self.lingering, Some(Some(deadline)) if deadline <= now);
-        if socket.feeds.are_over() || late {
+        if (senders_are_gone && socket.feeds.are_empty()) || late {
             return self.close(now);
         }
         if socket.mailbox().may_sleep() {

@@ -523,7 +523,7 @@ impl Socket {
     /// Hands the socket to the reaper, or while there are senders to an I/O thread; once. The
     /// notice is given when it is gone.
     fn close(&mut self, notice: Option<Notice>) {
-        if let Some(socket) = self.base.get_mut().take() {
+        if let Some(mut socket) = self.base.get_mut().take() {
             let (id, host) = (self.id, socket.host());
             let dying = Dying { socket, id, notice };
             match host {

@@ -213,9 +213,14 @@ impl SocketBase {
 
     /// The I/O thread that is to run the socket when its owner leaves it to its senders; `None`
     /// if there is nothing to do for any.
-    pub(crate) fn host(&self) -> Option<Arc<Mailbox<IoCmd>>> {
-        if self.feeds.are_over() {
-            return None;
+    pub(crate) fn host(&mut self) -> Option<Arc<Mailbox<IoCmd>>> {
+        // In this order, or the feed of the last sender could be overlooked. That the context is
+        // being ended is no concern of a close.
+        if !self.feeds.have_senders() {
+            let _ = self.process();
+            if self.feeds.are_empty() {
+                return None;
+            }
         }
         let thread = self.choose_thread().ok()?;
         Some(self.around.threads[thread].mailbox.clone())

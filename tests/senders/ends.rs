@@ -11,6 +11,7 @@ use crate::{on_each_transport, on_network_transports};
 on_each_transport!(
     a_socket_lives_as_long_as_its_senders,
     what_senders_sent_is_delivered_after_their_end,
+    who_sends_and_leaves_at_once_is_heard,
     what_senders_sent_is_delivered_before_the_end_of_the_context,
     what_found_no_room_is_delivered_while_the_socket_lingers,
     the_end_of_the_context_fails_all_sends,
@@ -31,6 +32,26 @@ fn lingering(rig: &Rig) -> (Socket, Socket) {
     let (pull, push) = rig.pair(PULL, PUSH);
     push.set_linger(Some(LIMIT)).unwrap();
     (pull, push)
+}
+
+/// The last sender may leave while the others' leavings are being sorted out.
+fn who_sends_and_leaves_at_once_is_heard(rig: &Rig) {
+    let pull = rig.bound(PULL);
+    for _ in 0..20 {
+        let push = rig.connected(PUSH, &pull);
+        push.set_linger(Some(LIMIT)).unwrap();
+        let sender = push.into_sender().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                let sender = sender.clone();
+                scope.spawn(move || send_numbers(&sender, 0..3));
+            }
+            drop(sender);
+        });
+        for _ in 0..8 * 3 {
+            recv(&pull);
+        }
+    }
 }
 
 fn a_socket_lives_as_long_as_its_senders(rig: &Rig) {
