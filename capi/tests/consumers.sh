@@ -68,7 +68,7 @@ python_tests() { # suite python tests
                     >"$work/log/$1-$library/$name" 2>&1
                 status=$?
                 [[ $status = 5 ]] && status=0 # all of it skipped
-                [[ $status = 0 ]] && break
+                [[ $status = 0 || $library = real ]] && break
             done
             note "$library" "$1" "$name" $status
         done
@@ -111,7 +111,7 @@ for library in ours real; do
             (cd "$directory" && limit=60 on $library "$work/czmq" "$name") \
                 >"$work/log/czmq/$name-$library" 2>&1
             status=$?
-            [[ $status = 0 ]] && break
+            [[ $status = 0 || $library = real ]] && break
         done
         note $library czmq "$name" $status
         rm -rf "$directory"
@@ -129,7 +129,7 @@ for source in "$root"/usr/share/doc/cppzmq-dev/examples/*.cpp; do
         for _ in 1 2 3; do
             on $library "$work/$name" >"$work/log/cppzmq/$name-$library" 2>&1
             status=$?
-            [[ $status = 0 ]] && break
+            [[ $status = 0 || $library = real ]] && break
         done
         note $library cppzmq "$name" $status
     done
