@@ -63,7 +63,7 @@ python_tests() { # suite python tests
             name=$(basename "$file" .py)
             # Some of these tests race with the library, be it the real one or this: they count on a
             # subscription's arriving in no time, and fail on a busy machine.
-            for _ in 1 2 3; do
+            for _ in 1 2; do
                 on "$library" "$2" -m pytest -p no:cacheprovider -q -rs --rootdir "$work" "$file" \
                     >"$work/log/$1-$library/$name" 2>&1
                 status=$?
@@ -107,7 +107,7 @@ mkdir -p "$work/log/czmq"
 for library in ours real; do
     for name in $(nm -D --defined-only "$debian/libczmq.so.4" | awk '/_test$/ { print $3 }'); do
         directory=$(mktemp -d)
-        for _ in 1 2 3; do
+        for _ in 1 2; do
             (cd "$directory" && limit=60 on $library "$work/czmq" "$name") \
                 >"$work/log/czmq/$name-$library" 2>&1
             status=$?
@@ -126,7 +126,7 @@ for source in "$root"/usr/share/doc/cppzmq-dev/examples/*.cpp; do
     c++ -std=c++17 -I"$work/ours/include" -I"$root/usr/include" -o "$work/$name" "$source" \
         -L"$work/ours/lib" -lzmq -pthread || exit 1
     for library in ours real; do
-        for _ in 1 2 3; do
+        for _ in 1 2; do
             on $library "$work/$name" >"$work/log/cppzmq/$name-$library" 2>&1
             status=$?
             [[ $status = 0 || $library = real ]] && break
