@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use crate::endpoint::Endpoint;
+use crate::engine::Engine;
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
 use crate::options::Options;
@@ -179,6 +180,15 @@ pub(crate) struct Parent {
     pub options: Arc<Options>,
     pub events: EventSink,
     pub doorkeeper: Arc<dyn Doorkeeper>,
+    /// What is spoken over connections, if it is none of ZeroMQ's protocols.
+    pub protocol: Option<Arc<dyn Protocol>>,
+}
+
+/// A protocol that another crate brings: what has an engine made for each connection.
+pub trait Protocol: std::fmt::Debug + Send + Sync {
+    /// The engine of a connection that has just been made, to or from the peer at this address:
+    /// that of tcp without its port; `None` if nothing is known of the peer.
+    fn engine(&self, peer_address: Option<String>) -> Box<dyn Engine>;
 }
 
 /// Who is asked whether a peer may come in; a session knows no names, so it is given this.

@@ -10,14 +10,15 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Engine, Event, Failure, Run};
+use crate::batch::Batch;
+use crate::engine::{Engine, Event, Failure, Frames};
 use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
 use crate::zap::Verdict;
 use crate::zmtp::cipher::{Cipher, OVERHEAD};
 use crate::zmtp::command::{self, Command};
-use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
+use crate::zmtp::frame::{COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::Version;
 use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
@@ -162,7 +163,7 @@ impl Engine for StreamEngine {
         matches!(&self.phase, Phase::Traffic(traffic) if traffic.has_runs)
     }
 
-    fn push_run(&mut self, run: Run<'_>) {
+    fn push_run(&mut self, run: Frames<'_>) {
         debug_assert!(self.wants_runs(), "no run was wanted");
         self.batch.push_run(run);
     }
