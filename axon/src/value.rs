@@ -637,6 +637,12 @@ impl Encoder {
         }
     }
 
+    /// Whether there are no arguments yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.args == 0
+    }
+
     /// Forgets all arguments and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
