@@ -69,6 +69,7 @@ mod rep;
 
 // What is made of them.
 pub mod rpc;
+pub mod pm2;
 
 #[cfg(any(test, fuzzing))]
 #[allow(missing_docs, reason = "no part of the API")]
