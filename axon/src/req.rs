@@ -276,19 +276,19 @@ impl Requests {
         }
     }
 
-    /// The number at the end of a request or of a reply to it.
-    fn number_of(&self, message: &[u8]) -> Option<u64> {
+    /// The number of a request of ours, which ends with its id.
+    fn number_of(message: &[u8]) -> Option<u64> {
         let digits = message
             .iter()
             .rev()
             .take_while(|byte| byte.is_ascii_digit());
-        let (before, number) = message.split_at(message.len() - digits.count());
-        let id = before.strip_suffix(self.prefix.as_bytes())?;
-        // The id is the last argument, and a string.
-        if !id.ends_with(b"s:") {
-            return None;
-        }
-        std::str::from_utf8(number).ok()?.parse().ok()
+        parse(&message[message.len() - digits.count()..])
+    }
+
+    /// The number in an id, if it is one of ours.
+    fn number_in(&self, id: &[u8]) -> Option<u64> {
+        let id = id.strip_prefix(b"s:")?;
+        parse(id.strip_prefix(self.prefix.as_bytes())?)
     }
 
     fn sent(&self, number: Option<u64>, to: Key) {
@@ -301,7 +301,7 @@ impl Requests {
     /// Hands a reply to who waits for it, if it is from whom the request went to.
     fn reply(&self, mut message: Message, from: Key) {
         let Some(id) = message.pop() else { return };
-        let Some(number) = self.number_of(&id) else {
+        let Some(number) = self.number_in(&id) else {
             return;
         };
         let mut under_way = self.under_way.lock();
@@ -329,6 +329,10 @@ impl Requests {
             slot.fill(Err(why()));
         }
     }
+}
+
+fn parse(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// The pattern of req.
@@ -368,7 +372,7 @@ impl Requesting {
 
 /// Sends a request to the next peer, and notes to whom it went.
 fn send_by(lb: &mut Lb, requests: &Requests, pipes: &mut Pipes, msg: &mut Msg) -> bool {
-    let number = requests.number_of(msg);
+    let number = Requests::number_of(msg);
     match lb.send(pipes, msg) {
         Ok(to) => {
             to.into_iter().for_each(|to| requests.sent(number, to));
@@ -425,7 +429,7 @@ impl Pattern for Requesting {
             return Ok(());
         }
         if let Some(dropped) = self.queue.push(msg)? {
-            let number = self.requests.number_of(&dropped.into_wire());
+            let number = Requests::number_of(&dropped.into_wire());
             self.requests
                 .fail(|(known, _)| Some(known) == number, || Error::Dropped);
         }
