@@ -67,6 +67,9 @@ mod emitter;
 mod req;
 mod rep;
 
+// What is made of them.
+pub mod rpc;
+
 #[cfg(any(test, fuzzing))]
 #[allow(missing_docs, reason = "no part of the API")]
 pub mod fuzzing;

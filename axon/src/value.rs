@@ -916,28 +916,29 @@ impl<T: ToArg + ?Sized> ToArgs for T {
     }
 }
 
-impl ToArgs for [Value] {
-    fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-        self.iter().try_for_each(|value| value.encode_arg(encoder))
-    }
+/// Types that are several arguments, and references to them.
+macro_rules! to_args {
+    ($([$($generics:tt)*] $type:ty: |$this:ident| $args:expr;)*) => {$(
+        impl<$($generics)*> ToArgs for $type {
+            fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
+                let $this = self;
+                $args.try_for_each(|arg| arg.encode_arg(encoder))
+            }
+        }
+
+        impl<$($generics)*> ToArgs for &$type {
+            fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
+                (**self).encode(encoder)
+            }
+        }
+    )*};
 }
 
-impl ToArgs for Vec<Value> {
-    fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-        self.as_slice().encode(encoder)
-    }
-}
-
-impl<const N: usize> ToArgs for [Value; N] {
-    fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-        self.as_slice().encode(encoder)
-    }
-}
-
-impl ToArgs for Message {
-    fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-        self.iter().try_for_each(|arg| arg.encode_arg(encoder))
-    }
+to_args! {
+    [] [Value]: |this| this.iter();
+    [] Vec<Value>: |this| this.iter();
+    [const N: usize] [Value; N]: |this| this.iter();
+    [] Message: |this| this.iter();
 }
 
 macro_rules! by_reference {
