@@ -941,18 +941,6 @@ to_args! {
     [] Message: |this| this.iter();
 }
 
-macro_rules! by_reference {
-    ($($type:ty),*) => {$(
-        impl ToArgs for &$type {
-            fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-                (**self).encode(encoder)
-            }
-        }
-    )*};
-}
-
-by_reference!([Value], Vec<Value>, Message);
-
 /// No arguments: what a request may have, beside its id.
 impl ToArgs for () {
     fn encode(&self, _: &mut Encoder) -> Result<(), EncodeError> {
