@@ -17,12 +17,15 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Instant;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::monitor::{self, EventKind, EventSink};
 use crate::options::{Growth, SocketType};
 use crate::pattern;
+use crate::signaler::Signaler;
 use crate::socket::Socket;
 
 pub use crate::attended::AttendedSocket;
@@ -43,6 +46,28 @@ pub use crate::zap::Verdict;
 #[must_use]
 pub fn pattern_of(socket_type: SocketType) -> Box<dyn Pattern> {
     pattern::for_type(socket_type)
+}
+
+/// Blocks the thread until `poll` is ready, which is asked again whenever the waker it was given has
+/// been woken; `None` if the deadline comes first. Before the thread sleeps it gives its core to others
+/// up to `spin` times and looks again, as sockets do ([`Ctx::spin`]).
+///
+/// So what tasks can await, threads can wait for.
+pub fn wait_for<T>(
+    spin: u32,
+    deadline: Option<Instant>,
+    mut poll: impl FnMut(&Waker) -> Poll<T>,
+) -> Option<T> {
+    let signaler = Signaler::of_this_thread();
+    let waker = Waker::from(signaler.clone());
+    loop {
+        if let Poll::Ready(value) = poll(&waker) {
+            return Some(value);
+        }
+        if !signaler.spin(spin) && !signaler.wait(deadline) {
+            return None;
+        }
+    }
 }
 
 /// Puts events of a protocol among those that a socket's [`Monitor`](crate::Monitor) hears of, as
@@ -96,7 +121,7 @@ impl Socket {
     pub fn set_reconnect_factor(&self, factor: f64) -> Result<()> {
         let mut base = self.base();
         base.process()?;
-        if !(factor >= 1.0) {
+        if factor.is_nan() || factor < 1.0 {
             return Err(Error::InvalidArgument("waits do not get shorter"));
         }
         base.options.reconnect.growth = Growth::Steady(factor);

@@ -13,10 +13,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use ferrozmq::protocol::{
-    AttendedSocket, Fq, Key, Lb, Next, Origin, Pattern, Pipes, Refused, is_peer_gone,
+    AttendedSocket, Fq, Key, Lb, Next, Origin, Pattern, Pipes, Refused, is_peer_gone, wait_for,
 };
 use ferrozmq::{Ctx, Msg, SocketType};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 use crate::options::{Options, Overflow};
@@ -88,6 +88,7 @@ impl Req {
         let identity = identity.unwrap_or_else(|| std::process::id().to_string());
         let requests = Arc::new(Requests {
             prefix: format!("{identity}:"),
+            spin: ctx.spin(),
             under_way: Mutex::default(),
         });
         let socket = open(ctx, SocketType::PUSH, options, |notifier| {
@@ -153,12 +154,9 @@ pub struct Reply {
     requests: Arc<Requests>,
 }
 
-/// Where a reply is put.
+/// Where a reply is put, and who is woken then.
 #[derive(Debug, Default)]
-struct Slot {
-    state: Mutex<State>,
-    filled: Condvar,
-}
+struct Slot(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -168,14 +166,29 @@ struct State {
 
 impl Slot {
     fn fill(&self, outcome: Result<Message>) {
-        let mut state = self.state.lock();
+        let mut state = self.0.lock();
         state.outcome = Some(outcome);
         let waker = state.waker.take();
         drop(state);
-        self.filled.notify_one();
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    fn take(&self) -> Option<Result<Message>> {
+        self.0.lock().outcome.take()
+    }
+
+    fn poll(&self, waker: &Waker) -> Poll<Result<Message>> {
+        let mut state = self.0.lock();
+        if let Some(outcome) = state.outcome.take() {
+            return Poll::Ready(outcome);
+        }
+        let old = state.waker.replace(waker.clone());
+        drop(state);
+        // Outside the lock: it may own the task, and whatever that owns.
+        drop(old);
+        Poll::Pending
     }
 }
 
@@ -201,26 +214,16 @@ impl Reply {
     /// # Errors
     /// [`Error::Timeout`], and as for [`Reply::wait`].
     pub fn wait_until(self, deadline: Option<Instant>) -> Result<Message> {
-        let mut state = self.slot.state.lock();
-        loop {
-            if let Some(outcome) = state.outcome.take() {
-                return outcome;
-            }
-            match deadline {
-                None => self.slot.filled.wait(&mut state),
-                Some(deadline) => {
-                    let waited = self.slot.filled.wait_until(&mut state, deadline);
-                    if waited.timed_out() {
-                        return state.outcome.take().unwrap_or(Err(Error::Timeout));
-                    }
-                }
-            }
-        }
+        let spin = self.requests.spin;
+        let outcome = wait_for(spin, deadline, |waker| self.slot.poll(waker));
+        // It may have come in the very moment.
+        let outcome = outcome.or_else(|| self.slot.take());
+        outcome.unwrap_or(Err(Error::Timeout))
     }
 
     /// The reply, if it is there. Asked again after it was, it is never there.
     pub fn try_take(&mut self) -> Option<Result<Message>> {
-        self.slot.state.lock().outcome.take()
+        self.slot.take()
     }
 }
 
@@ -229,14 +232,7 @@ impl Future for Reply {
 
     /// Not to be polled again once it is ready.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.slot.state.lock();
-        if let Some(outcome) = state.outcome.take() {
-            return Poll::Ready(outcome);
-        }
-        let old = state.waker.replace(cx.waker().clone());
-        drop(state);
-        drop(old);
-        Poll::Pending
+        self.slot.poll(cx.waker())
     }
 }
 
@@ -251,6 +247,8 @@ impl Drop for Reply {
 struct Requests {
     /// What stands before the number in an id.
     prefix: String,
+    /// How often a thread that waits looks before it sleeps.
+    spin: u32,
     under_way: Mutex<HashMap<u64, UnderWay>>,
 }
 
@@ -276,19 +274,19 @@ impl Requests {
         }
     }
 
-    /// The number at the end of a request or of a reply to it.
-    fn number_of(&self, message: &[u8]) -> Option<u64> {
+    /// The number of a request of ours, which ends with its id.
+    fn number_of(message: &[u8]) -> Option<u64> {
         let digits = message
             .iter()
             .rev()
             .take_while(|byte| byte.is_ascii_digit());
-        let (before, number) = message.split_at(message.len() - digits.count());
-        let id = before.strip_suffix(self.prefix.as_bytes())?;
-        // The id is the last argument, and a string.
-        if !id.ends_with(b"s:") {
-            return None;
-        }
-        std::str::from_utf8(number).ok()?.parse().ok()
+        parse(&message[message.len() - digits.count()..])
+    }
+
+    /// The number in an id, if it is one of ours.
+    fn number_in(&self, id: &[u8]) -> Option<u64> {
+        let id = id.strip_prefix(b"s:")?;
+        parse(id.strip_prefix(self.prefix.as_bytes())?)
     }
 
     fn sent(&self, number: Option<u64>, to: Key) {
@@ -301,7 +299,7 @@ impl Requests {
     /// Hands a reply to who waits for it, if it is from whom the request went to.
     fn reply(&self, mut message: Message, from: Key) {
         let Some(id) = message.pop() else { return };
-        let Some(number) = self.number_of(&id) else {
+        let Some(number) = self.number_in(&id) else {
             return;
         };
         let mut under_way = self.under_way.lock();
@@ -329,6 +327,10 @@ impl Requests {
             slot.fill(Err(why()));
         }
     }
+}
+
+fn parse(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// The pattern of req.
@@ -368,7 +370,7 @@ impl Requesting {
 
 /// Sends a request to the next peer, and notes to whom it went.
 fn send_by(lb: &mut Lb, requests: &Requests, pipes: &mut Pipes, msg: &mut Msg) -> bool {
-    let number = requests.number_of(msg);
+    let number = Requests::number_of(msg);
     match lb.send(pipes, msg) {
         Ok(to) => {
             to.into_iter().for_each(|to| requests.sent(number, to));
@@ -425,7 +427,7 @@ impl Pattern for Requesting {
             return Ok(());
         }
         if let Some(dropped) = self.queue.push(msg)? {
-            let number = self.requests.number_of(&dropped.into_wire());
+            let number = Requests::number_of(&dropped.into_wire());
             self.requests
                 .fail(|(known, _)| Some(known) == number, || Error::Dropped);
         }

@@ -42,7 +42,7 @@ pub(crate) trait Holder {
 }
 
 impl Holder for Socket {
-    fn with<T>(&self, act: impl FnOnce(&Socket) -> ferrozmq::Result<T>) -> ferrozmq::Result<T> {
+    fn with<T>(&self, act: impl FnOnce(&Self) -> ferrozmq::Result<T>) -> ferrozmq::Result<T> {
         act(self)
     }
 }
