@@ -482,6 +482,44 @@ fn a_daemon_dies_and_another_one_is_there() {
     });
 }
 
+/// The example, where its output is no terminal.
+#[test]
+fn pm2_top_prints_one_frame() {
+    Daemon::each(|daemon| {
+        let pm2 = daemon.client();
+        let bus = pm2.bus().unwrap();
+        pm2.launch(&daemon.app()).unwrap();
+        hear_log(&bus, LogSource::Out, "hello");
+        let output = Command::new(env!("CARGO"))
+            .args([
+                "run",
+                "--quiet",
+                "--package",
+                "ferrozmq-axon",
+                "--example",
+                "pm2_top",
+            ])
+            .args(["--", "--home"])
+            .arg(daemon.home.path())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        let row = printed
+            .lines()
+            .find(|line| line.contains("tiny"))
+            .expect("a row for it");
+        for cell in ["0", "tiny", "online", "%", "iB", "hello from tiny one two"] {
+            assert!(row.contains(cell), "{cell} in {printed}");
+        }
+        assert!(
+            !printed.contains('\x1b'),
+            "nothing for terminals in {printed:?}"
+        );
+    });
+}
+
 #[test]
 fn without_a_daemon() {
     let directory = tempfile::tempdir().unwrap();

@@ -134,7 +134,7 @@ impl App {
 
     /// The app as the daemon wants it.
     pub(super) fn to_json(&self, home: &Home) -> Value {
-        let parent = self.script.parent().unwrap_or(Path::new("/"));
+        let parent = self.script.parent().unwrap_or_else(|| Path::new("/"));
         let interpreter = self.interpreter.clone().unwrap_or_else(find_node);
         let log = |kind| {
             home.path()
