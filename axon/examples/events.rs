@@ -17,15 +17,12 @@ fn main() -> Result<()> {
         push.send(("job", n))?; // the third is one too many
     }
 
-    let worker = thread::spawn({
-        let ctx = ctx.clone();
-        move || -> Result<()> {
-            thread::sleep(Duration::from_millis(300));
-            let pull = Pull::new(&ctx)?;
-            pull.bind(&path)?;
-            println!("received {:?} and {:?}", pull.recv()?, pull.recv()?);
-            Ok(())
-        }
+    let worker = thread::spawn(move || -> Result<()> {
+        thread::sleep(Duration::from_millis(300));
+        let pull = Pull::new(&ctx)?;
+        pull.bind(&path)?;
+        println!("received {:?} and {:?}", pull.recv()?, pull.recv()?);
+        Ok(())
     });
     for event in &mut events {
         println!("{event:?}");
