@@ -5,6 +5,9 @@
 //! takes `node` and `npm`; each side is a process of its own. A message counts when the application
 //! has it. Senders keep to what is taken: Node's wait for the drain of their stream, ours for room
 //! in the pipe; so nothing is dropped and nothing heaps up.
+//!
+//! `-- --backlog <messages> <bytes>` sends and receives so many in one process, and nothing else: for
+//! counting instructions, under `valgrind --tool=callgrind`.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Lines};
@@ -126,6 +129,27 @@ fn play(role: &str, address: &str, size: usize, time: Duration) -> Outcome<()> {
         }
         other => Err(format!("no such role: {other}").into()),
     }
+}
+
+/// Sends messages before there is who receives them, so that all batches are full, then receives them.
+fn backlog(count: u64, size: usize) -> Outcome<()> {
+    let ctx = Ctx::new();
+    let unlimited = Options::new().peer_hwm(0);
+    let push = Push::with_options(&ctx, &unlimited)?;
+    let mut events = push.events()?;
+    push.bind("tcp://127.0.0.1:0")?;
+    let pull = Pull::with_options(&ctx, &unlimited)?;
+    pull.connect(push.address().unwrap_or_default())?;
+    events.find(|event| matches!(event, ferrozmq_axon::Event::Connect { .. }));
+    let payload = vec![7_u8; size];
+    for _ in 0..count {
+        push.send(&payload[..])?;
+    }
+    let mut message = Message::default();
+    for _ in 0..count {
+        pull.recv_into(&mut message)?;
+    }
+    Ok(())
 }
 
 // ── the runs ─────────────────────────────────────────────────────────────────────────────────
@@ -307,6 +331,11 @@ fn main() -> Outcome<()> {
         if peer == "--peer" {
             let time = Duration::from_secs_f64(seconds.parse()?);
             return play(role, address, size.parse()?, time);
+        }
+    }
+    if let [mode, count, size] = &args[..] {
+        if mode == "--backlog" {
+            return backlog(count.parse()?, size.parse()?);
         }
     }
     let option = |name: &str, default: &str| {

@@ -9,16 +9,16 @@ use ferrozmq_axon::{Event, Events, Message};
 use tempfile::TempDir;
 
 /// Longer than anything takes that works.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// Places to bind to, each used once, and gone with this.
-pub struct Places {
+pub(crate) struct Places {
     directory: TempDir,
     given: Cell<u32>,
 }
 
 impl Places {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         Self {
             directory,
@@ -26,13 +26,13 @@ impl Places {
         }
     }
 
-    pub fn unix(&self, name: &str) -> String {
+    pub(crate) fn unix(&self, name: &str) -> String {
         let path = self.directory.path().join(name);
         path.to_str().expect("the path is text").to_owned()
     }
 
     /// One of tcp and one of unix.
-    pub fn each(&self) -> [String; 2] {
+    pub(crate) fn each(&self) -> [String; 2] {
         self.given.set(self.given.get() + 1);
         let name = format!("socket {}", self.given.get());
         ["tcp://127.0.0.1:0".into(), self.unix(&name)]
@@ -41,14 +41,14 @@ impl Places {
 
 /// Waits for an event.
 #[track_caller]
-pub fn wait_for(events: &mut Events, wanted: impl FnMut(&Event) -> bool) -> Event {
+pub(crate) fn wait_for(events: &mut Events, wanted: impl FnMut(&Event) -> bool) -> Event {
     events
         .wait_for(LIMIT, wanted)
         .expect("the event comes in time")
 }
 
 #[track_caller]
-pub fn wait_connected(events: &mut Events, peers: usize) {
+pub(crate) fn wait_connected(events: &mut Events, peers: usize) {
     for _ in 0..peers {
         wait_for(events, |event| matches!(event, Event::Connect { .. }));
     }
@@ -56,12 +56,12 @@ pub fn wait_connected(events: &mut Events, peers: usize) {
 
 /// The first argument of a message, as a number.
 #[track_caller]
-pub fn number(message: &Message) -> u32 {
+pub(crate) fn number(message: &Message) -> u32 {
     message.get(0).and_then(|arg| arg.json()).expect("a number")
 }
 
 /// A peer that is made by hand.
-pub fn raw(address: &str) -> TcpStream {
+pub(crate) fn raw(address: &str) -> TcpStream {
     let address = address.strip_prefix("tcp://").expect("an address of tcp");
     let stream = TcpStream::connect(address).expect("somebody listens");
     stream.set_read_timeout(Some(LIMIT)).expect("a time limit");
@@ -70,7 +70,7 @@ pub fn raw(address: &str) -> TcpStream {
 }
 
 /// A message as it is on the wire.
-pub fn wire(args: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn wire(args: &[&[u8]]) -> Vec<u8> {
     let mut bytes = vec![0x10 | u8::try_from(args.len()).expect("few arguments")];
     for arg in args {
         let length = u32::try_from(arg.len()).expect("not much");
@@ -80,13 +80,13 @@ pub fn wire(args: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-pub fn say(stream: &mut TcpStream, args: &[&[u8]]) {
+pub(crate) fn say(stream: &mut TcpStream, args: &[&[u8]]) {
     stream.write_all(&wire(args)).expect("it is taken");
 }
 
 /// Reads exactly the message that is expected.
 #[track_caller]
-pub fn hear(stream: &mut TcpStream, args: &[&[u8]]) {
+pub(crate) fn hear(stream: &mut TcpStream, args: &[&[u8]]) {
     let expected = wire(args);
     let mut heard = vec![0; expected.len()];
     stream
@@ -100,7 +100,7 @@ pub fn hear(stream: &mut TcpStream, args: &[&[u8]]) {
 
 /// Waits until the peer has closed, and drops what it still says.
 #[track_caller]
-pub fn wait_closed(mut stream: TcpStream) {
+pub(crate) fn wait_closed(mut stream: TcpStream) {
     let mut rest = Vec::new();
     // A reset is an end as well.
     let _ = stream.read_to_end(&mut rest).map_err(|error| {

@@ -1,10 +1,11 @@
 //! Emitters: topics, captures and listeners.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferrozmq::Ctx;
 use ferrozmq_axon::{Error, Options, Pub, PubEmitter, Sub, SubEmitter};
+use parking_lot::Mutex;
 
 use crate::common::*;
 
@@ -33,13 +34,13 @@ fn listeners_get_captures_and_arguments_in_their_order() {
                 .map(|arg| arg.topic().into_owned())
                 .collect();
             let line = format!("{pattern} {} {:?} {args:?}", event.topic, event.captures);
-            log.lock().unwrap().push(line);
+            log.lock().push(line);
         });
     }
     emitter.emit("user:login:tobi", ("at", 9)).unwrap();
     assert_eq!(listener.dispatch_timeout(LIMIT).unwrap(), 3);
     assert_eq!(
-        *log.lock().unwrap(),
+        *log.lock(),
         [
             r#"user:*:* user:login:tobi ["login", "tobi"] ["at", "9"]"#,
             r#"user:login:tobi user:login:tobi [] ["at", "9"]"#,
@@ -86,7 +87,7 @@ fn an_emitter_is_a_publisher_to_a_plain_subscriber_and_the_other_way_round() {
 fn a_listener_runs_until_the_context_ends() {
     let ctx = Ctx::new();
     let (emitter, mut listener) = pair(&ctx);
-    let (heard, hears) = std::sync::mpsc::channel();
+    let (heard, hears) = crossbeam_channel::unbounded();
     listener.on("*", move |event| {
         heard.send(event.topic.to_owned()).unwrap()
     });
