@@ -30,6 +30,9 @@
 //! # }
 //! ```
 //!
+//! [`rpc`] calls functions in another process through them, and [`pm2`] talks to daemons of the process
+//! manager.
+//!
 //! # Where it departs from axon
 //!
 //! * Waiting messages have a limit per peer ([`Options::peer_hwm`]) where Node's memory grows, and
