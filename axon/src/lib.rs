@@ -30,6 +30,11 @@
 //! # }
 //! ```
 //!
+//! # Async
+//!
+//! [`Pull::into_async`], [`Sub::into_async`] and [`Rep::recv_async`] receive in async code, on any
+//! runtime; a [`Reply`] is a future. Sending does not wait.
+//!
 //! # Where it departs from axon
 //!
 //! * Waiting messages have a limit per peer ([`Options::peer_hwm`]) where Node's memory grows, and
@@ -61,6 +66,7 @@ mod sending;
 mod receiving;
 mod socket;
 mod queue;
+mod awaited;
 mod push;
 mod publish;
 mod emitter;
@@ -75,6 +81,7 @@ pub mod pm2;
 #[allow(missing_docs, reason = "no part of the API")]
 pub mod fuzzing;
 
+pub use awaited::{AsyncPull, AsyncSub};
 pub use emitter::{Emitted, PubEmitter, SubEmitter};
 pub use endpoint::{Endpoint, IntoEndpoint};
 pub use error::{Error, Result};
