@@ -1,5 +1,6 @@
 //! Messages and round trips per second beside Node's axon: each side of each pair once from here and
-//! once from Node, in turn, over tcp and unix sockets; medians of some rounds.
+//! once from Node, in turn, over tcp and unix sockets; medians of some rounds. Beside it the processor
+//! time of each side for a message, which other load on the machine does not change as much.
 //!
 //! `cargo bench -p ferrozmq-axon --bench beside_node -- [--rounds 3] [--seconds 1] [--package axon]`
 //! takes `node` and `npm`; each side is a process of its own. A message counts when the application
@@ -43,7 +44,7 @@ impl Meter {
     }
 
     #[inline]
-    fn count(&mut self) -> Option<f64> {
+    fn count(&mut self) -> Option<(f64, u64)> {
         self.count += 1;
         if self.count % 256 != 1 {
             return None;
@@ -54,10 +55,12 @@ impl Meter {
             None if now - begun >= WARM_UP => {
                 self.since = Some(now);
                 self.count = 1;
+                println!("begun");
                 None
             }
             Some(since) if now - since >= self.time => {
-                Some((self.count - 1) as f64 / (now - since).as_secs_f64())
+                let count = self.count - 1;
+                Some((count as f64 / (now - since).as_secs_f64(), count))
             }
             _ => None,
         }
@@ -68,8 +71,8 @@ fn measure(time: Duration, mut next: impl FnMut() -> ferrozmq_axon::Result<()>) 
     let mut meter = Meter::new(time);
     loop {
         next()?;
-        if let Some(rate) = meter.count() {
-            println!("rate {rate:.0}");
+        if let Some((rate, count)) = meter.count() {
+            println!("rate {rate:.0} {count}");
             // There is nothing to be delivered any more.
             std::process::exit(0);
         }
@@ -176,6 +179,15 @@ struct Bench {
     rounds: usize,
 }
 
+/// What a run has come to.
+#[derive(Clone, Copy)]
+struct Rate {
+    per_second: f64,
+    /// The processor time of each side for a message, in microseconds.
+    client: f64,
+    server: f64,
+}
+
 /// A process that ends with this.
 struct Peer {
     child: Child,
@@ -191,6 +203,17 @@ impl Peer {
             }
         }
         Err(format!("the peer ended before it said {word:?}").into())
+    }
+
+    /// How much processor time it has had, in microseconds.
+    fn cpu(&self) -> Outcome<f64> {
+        /// Linux counts in hundredths of a second.
+        const TICK: f64 = 10_000.0;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let behind_name = stat.rsplit(')').next().unwrap_or_default();
+        let mut fields = behind_name.split_whitespace().skip(11);
+        let mut next = || -> Outcome<f64> { Ok(fields.next().ok_or("too short")?.parse()?) };
+        Ok((next()? + next()?) * TICK)
     }
 }
 
@@ -235,7 +258,7 @@ impl Bench {
         sides: (Side, Side),
         place: &str,
         size: usize,
-    ) -> Outcome<f64> {
+    ) -> Outcome<Rate> {
         let mut server = self.peer(sides.0, roles.0, place, size)?;
         let mut address = server.hear("ready")?;
         if address.starts_with('/') {
@@ -243,12 +266,25 @@ impl Bench {
             address = format!("unix://{address}");
         }
         let mut client = self.peer(sides.1, roles.1, &address, size)?;
-        let measured = if roles.0 == "rep" {
-            &mut client
-        } else {
-            &mut server
+        let is_measured_by_client = roles.0 == "rep";
+        let mut hear = |word| {
+            let measured = if is_measured_by_client {
+                &mut client
+            } else {
+                &mut server
+            };
+            let rest = measured.hear(word)?;
+            Ok::<_, Box<dyn Error>>((rest, client.cpu()?, server.cpu()?))
         };
-        Ok(measured.hear("rate")?.parse()?)
+        let (_, client_before, server_before) = hear("begun")?;
+        let (rest, client_after, server_after) = hear("rate")?;
+        let (rate, count) = rest.split_once(' ').ok_or("a rate and a count")?;
+        let count: f64 = count.parse()?;
+        Ok(Rate {
+            per_second: rate.parse()?,
+            client: (client_after - client_before) / count,
+            server: (server_after - server_before) / count,
+        })
     }
 
     fn run(&self) -> Outcome<()> {
@@ -257,8 +293,8 @@ impl Bench {
             self.rounds, self.seconds, self.package
         );
         println!(
-            "{:10} {:5} {:>6}  {:24} {:>12}",
-            "pair", "over", "bytes", "from → to", "per second"
+            "{:10} {:5} {:>6}  {:24} {:>12} {:>10} {:>10}",
+            "pair", "over", "bytes", "from → to", "per second", "µs from", "µs to"
         );
         for roles in [("pull", "push"), ("sub", "pub"), ("rep", "req")] {
             for transport in ["tcp", "unix"] {
@@ -288,12 +324,17 @@ impl Bench {
             }
         }
         for ((server, client), mut rates) in all.into_iter().zip(rates) {
-            rates.sort_unstable_by(f64::total_cmp);
+            let mut median = |of: fn(&Rate) -> f64| {
+                rates.sort_unstable_by(|a, b| of(a).total_cmp(&of(b)));
+                of(&rates[rates.len() / 2])
+            };
             println!(
-                "{:10} {transport:5} {size:6}  {:24} {:12.0}",
+                "{:10} {transport:5} {size:6}  {:24} {:12.0} {:10.2} {:10.2}",
                 format!("{}/{}", roles.1, roles.0),
                 format!("{} → {}", client.name(), server.name()),
-                rates[rates.len() / 2],
+                median(|rate| rate.per_second),
+                median(|rate| rate.client),
+                median(|rate| rate.server),
             );
         }
         Ok(())

@@ -1,7 +1,8 @@
 // A peer in Node for the benches: node peer.js <package> <role> <address> <size> <seconds>
 //
-// Receivers and repliers bind, and print `ready` and where. Who measures prints a line with what it
-// has counted per second, from half a second after the first message on.
+// Receivers and repliers bind, and print `ready` and where. Who measures prints `begun` half a second
+// after the first message, and when the time is over `rate` with how many came per second from then
+// on, and how many.
 'use strict';
 
 const [, , path, role, address, size, seconds] = process.argv;
@@ -18,16 +19,16 @@ function meter(done) {
     const now = process.hrtime.bigint();
     if (begun === 0) begun = now;
     if (since === 0) {
-      if (now - begun >= BigInt(WARM_UP) * 1000000n) { since = now; count = 1; }
+      if (now - begun >= BigInt(WARM_UP) * 1000000n) { since = now; count = 1; console.log('begun'); }
       return;
     }
     const elapsed = Number(now - since) / 1e9;
-    if (elapsed >= Number(seconds)) done((count - 1) / elapsed);
+    if (elapsed >= Number(seconds)) done((count - 1) / elapsed, count - 1);
   };
 }
 
-function report(rate) {
-  console.log(`rate ${rate.toFixed(0)}`);
+function report(rate, count) {
+  console.log(`rate ${rate.toFixed(0)} ${count}`);
   process.exit(0);
 }
 

@@ -33,6 +33,12 @@
 //! [`rpc`] calls functions in another process through them, and [`pm2`] talks to daemons of the process
 //! manager.
 //!
+//! # Async
+//!
+//! [`Pull::into_async`], [`Sub::into_async`] and [`Rep::recv_async`] receive in async code, on any
+//! runtime; a [`Reply`] and an
+//! [`rpc::Call`] are futures. Sending does not wait.
+//!
 //! # Where it departs from axon
 //!
 //! * Waiting messages have a limit per peer ([`Options::peer_hwm`]) where Node's memory grows, and
@@ -64,6 +70,7 @@ mod sending;
 mod receiving;
 mod socket;
 mod queue;
+mod awaited;
 mod push;
 mod publish;
 mod emitter;
@@ -78,6 +85,7 @@ pub mod pm2;
 #[allow(missing_docs, reason = "no part of the API")]
 pub mod fuzzing;
 
+pub use awaited::{AsyncPull, AsyncSub};
 pub use emitter::{Emitted, PubEmitter, SubEmitter};
 pub use endpoint::{Endpoint, IntoEndpoint};
 pub use error::{Error, Result};

@@ -9,6 +9,7 @@ use ferrozmq::protocol::{
 };
 use ferrozmq::{Ctx, Msg, Socket, SocketType};
 
+use crate::awaited::AsyncSub;
 use crate::error::{Error, Result};
 use crate::options::{Options, Overflow};
 use crate::push::send;
@@ -64,10 +65,11 @@ pub struct Pub {
 #[derive(Debug)]
 pub struct Sub {
     pub(crate) socket: Socket,
-    patterns: RefCell<Vec<Pattern>>,
+    subscriptions: Subscriptions,
 }
 
 endpoints!(Pub, Sub);
+subscriptions!(Sub, AsyncSub);
 
 impl Pub {
     /// A pub socket with the default options.
@@ -190,54 +192,8 @@ impl Sub {
         })?;
         Ok(Self {
             socket,
-            patterns: RefCell::default(),
+            subscriptions: Subscriptions::default(),
         })
-    }
-
-    // ── patterns ─────────────────────────────────────────────────────────────────────────────
-
-    /// Wants messages whose first argument the pattern matches; see [`Pattern`].
-    pub fn subscribe(&self, pattern: impl Into<Pattern>) {
-        self.patterns.borrow_mut().push(pattern.into());
-    }
-
-    /// Takes all subscriptions with this pattern back; whether there were any. Without any
-    /// subscription everything is received.
-    pub fn unsubscribe(&self, pattern: impl Into<Pattern>) -> bool {
-        let pattern = pattern.into();
-        let mut patterns = self.patterns.borrow_mut();
-        let before = patterns.len();
-        patterns.retain(|known| *known != pattern);
-        patterns.len() != before
-    }
-
-    /// Takes all subscriptions back.
-    pub fn clear_subscriptions(&self) {
-        self.patterns.borrow_mut().clear();
-    }
-
-    /// Whether there are subscriptions.
-    #[must_use]
-    pub fn has_subscriptions(&self) -> bool {
-        !self.patterns.borrow().is_empty()
-    }
-
-    /// Whether a message of this topic would be received.
-    #[must_use]
-    pub fn matches(&self, topic: &str) -> bool {
-        let patterns = self.patterns.borrow();
-        patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(topic))
-    }
-
-    fn wants(&self, message: &Message) -> bool {
-        if !self.has_subscriptions() {
-            return true;
-        }
-        match message.get(0) {
-            Ok(topic) => self.matches(&topic.topic()),
-            // What JavaScript makes of a topic that is missing.
-            Err(_) => self.matches("undefined"),
-        }
     }
 
     // ── receiving ────────────────────────────────────────────────────────────────────────────
@@ -260,7 +216,7 @@ impl Sub {
     pub fn recv_into(&self, message: &mut Message) -> Result<()> {
         loop {
             receiving::recv_into(&self.socket, message)?;
-            if self.wants(message) {
+            if self.subscriptions.want(message) {
                 return Ok(());
             }
         }
@@ -274,7 +230,7 @@ impl Sub {
         let deadline = Instant::now().checked_add(timeout);
         loop {
             let message = receiving::recv_until(&self.socket, deadline)?;
-            if self.wants(&message) {
+            if self.subscriptions.want(&message) {
                 return Ok(message);
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
@@ -290,9 +246,94 @@ impl Sub {
     pub fn try_recv(&self) -> Result<Message> {
         loop {
             let message = receiving::try_recv(&self.socket)?;
-            if self.wants(&message) {
+            if self.subscriptions.want(&message) {
                 return Ok(message);
             }
         }
     }
+
+    /// The same socket for async code.
+    #[must_use]
+    pub fn into_async(self) -> AsyncSub {
+        AsyncSub::new(self.socket.into_async(), self.subscriptions)
+    }
 }
+
+/// The patterns of a subscriber.
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions(RefCell<Vec<Pattern>>);
+
+impl Subscriptions {
+    pub(crate) fn add(&self, pattern: Pattern) {
+        self.0.borrow_mut().push(pattern);
+    }
+
+    pub(crate) fn remove(&self, pattern: &Pattern) -> bool {
+        let mut patterns = self.0.borrow_mut();
+        let before = patterns.len();
+        patterns.retain(|known| known != pattern);
+        patterns.len() != before
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    pub(crate) fn are_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    pub(crate) fn match_topic(&self, topic: &str) -> bool {
+        let patterns = self.0.borrow();
+        patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(topic))
+    }
+
+    /// Whether a message is to be received.
+    pub(crate) fn want(&self, message: &Message) -> bool {
+        if self.are_empty() {
+            return true;
+        }
+        match message.get(0) {
+            Ok(topic) => self.match_topic(&topic.topic()),
+            // What JavaScript makes of a topic that is missing.
+            Err(_) => self.match_topic("undefined"),
+        }
+    }
+}
+
+/// The calls about patterns, which are the same for blocking and async subscribers.
+macro_rules! subscriptions {
+    ($($socket:ident),*) => {$(
+        impl $socket {
+            /// Wants messages whose first argument the pattern matches; see [`Pattern`].
+            pub fn subscribe(&self, pattern: impl Into<Pattern>) {
+                self.subscriptions.add(pattern.into());
+            }
+
+            /// Takes all subscriptions with this pattern back; whether there were any. Without any
+            /// subscription everything is received.
+            pub fn unsubscribe(&self, pattern: impl Into<Pattern>) -> bool {
+                self.subscriptions.remove(&pattern.into())
+            }
+
+            /// Takes all subscriptions back.
+            pub fn clear_subscriptions(&self) {
+                self.subscriptions.clear();
+            }
+
+            /// Whether there are subscriptions.
+            #[must_use]
+            pub fn has_subscriptions(&self) -> bool {
+                !self.subscriptions.are_empty()
+            }
+
+            /// Whether a message of this topic would be received.
+            #[must_use]
+            pub fn matches(&self, topic: &str) -> bool {
+                self.subscriptions.match_topic(topic)
+            }
+        }
+    )*};
+}
+
+use subscriptions;

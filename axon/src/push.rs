@@ -7,6 +7,7 @@ use ferrozmq::protocol::{
 };
 use ferrozmq::{Ctx, DONTWAIT, Msg, Socket, SocketType};
 
+use crate::awaited::AsyncPull;
 use crate::error::{Error, Result};
 use crate::options::{Options, Overflow};
 use crate::queue::{self, Queue};
@@ -235,5 +236,11 @@ impl Pull {
     /// [`Error::Empty`], [`Error::Closed`].
     pub fn try_recv(&self) -> Result<Message> {
         receiving::try_recv(&self.socket)
+    }
+
+    /// The same socket for async code.
+    #[must_use]
+    pub fn into_async(self) -> AsyncPull {
+        AsyncPull::new(self.socket.into_async())
     }
 }

@@ -1,6 +1,8 @@
 //! Rep: requests as they come, and replies to each, in whatever order.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -128,6 +130,28 @@ impl Rep {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// The next request, awaited. Dropped before it is ready, the future has taken none.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the context is ended.
+    pub async fn recv_async(&self) -> Result<Request> {
+        let mut listening = None;
+        poll_fn(|cx| {
+            // Before the first look, so that nothing comes unnoticed.
+            listening = Some(self.socket.listen(cx.waker().clone()));
+            loop {
+                match self.try_recv() {
+                    Err(Error::Empty) => {}
+                    outcome => return Poll::Ready(outcome),
+                }
+                if self.socket.get_events()? & POLLIN == 0 {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
     }
 
     /// What was received as a request; `None` if it has no id, and so is none.

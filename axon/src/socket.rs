@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ferrozmq::protocol::{AttendedSocket, Notifier, Pattern};
-use ferrozmq::{Ctx, SharedSocket, Socket, SocketType};
+use ferrozmq::{AsyncSocket, Ctx, SharedSocket, Socket, SocketType};
 
 use crate::endpoint::{IntoEndpoint, from_engine};
 use crate::engine::Amp;
@@ -50,6 +50,12 @@ impl Holder for Socket {
 impl Holder for AttendedSocket {
     fn with<T>(&self, act: impl FnOnce(&Socket) -> ferrozmq::Result<T>) -> ferrozmq::Result<T> {
         self.with(act)
+    }
+}
+
+impl Holder for AsyncSocket {
+    fn with<T>(&self, act: impl FnOnce(&Socket) -> ferrozmq::Result<T>) -> ferrozmq::Result<T> {
+        act(self.get_ref())
     }
 }
 

@@ -1,12 +1,11 @@
 //! Req and rep: many at once, in any order, with an end for each.
 
-use std::future::Future;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use ferrozmq::Ctx;
-use ferrozmq_axon::{Error, Event, Json, Options, Overflow, Rep, Req, Value};
+use ferrozmq_axon::{Error, Event, Json, Options, Overflow, Pub, Pull, Push, Rep, Req, Sub, Value};
+
+use futures_lite::future::block_on;
 
 use crate::common::*;
 
@@ -349,24 +348,6 @@ fn a_peer_that_does_not_read_its_replies_holds_nobody_up() {
     assert!(matches!(refused, Some(Error::Full)), "{refused:?}");
 }
 
-/// Waits for a future on this thread.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(std::thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park_timeout(LIMIT),
-        }
-    }
-}
-
 #[test]
 fn a_reply_can_be_awaited() {
     let ctx = Ctx::new();
@@ -394,4 +375,39 @@ fn who_waits_for_a_reply_is_woken_by_the_end_of_the_context() {
     let waiting = std::thread::spawn(move || reply.wait());
     ctx.shutdown();
     assert!(matches!(waiting.join().unwrap(), Err(Error::Closed)));
+}
+
+#[test]
+fn everything_that_is_received_can_be_awaited() {
+    let ctx = Ctx::new();
+    let (req, rep) = pair(&ctx);
+    let publisher = Pub::new(&ctx).unwrap();
+    let mut events = publisher.events().unwrap();
+    publisher.bind("tcp://127.0.0.1:0").unwrap();
+    let mut sub = Sub::new(&ctx).unwrap().into_async();
+    sub.subscribe("wanted");
+    sub.connect(publisher.address().unwrap()).unwrap();
+    wait_connected(&mut events, 1);
+    let mut pull = Pull::new(&ctx).unwrap().into_async();
+    pull.bind("tcp://127.0.0.1:0").unwrap();
+    let push = Push::new(&ctx).unwrap();
+    push.connect(pull.address().unwrap()).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let reply = req.send(1).unwrap();
+            assert_eq!(number(&reply.wait_timeout(LIMIT).unwrap()), 2);
+            publisher.send("unwanted").unwrap();
+            publisher.send("wanted").unwrap();
+            push.send(3).unwrap();
+        });
+        block_on(async {
+            rep.recv_async().await.unwrap().reply(2).unwrap();
+            let topic = sub.recv().await.unwrap();
+            assert_eq!(topic.get(0).unwrap().text().unwrap(), "wanted");
+            assert_eq!(number(&pull.recv().await.unwrap()), 3);
+        });
+    });
+    ctx.shutdown();
+    assert!(matches!(block_on(pull.recv()), Err(Error::Closed)));
+    assert!(matches!(block_on(rep.recv_async()), Err(Error::Closed)));
 }
