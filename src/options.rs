@@ -421,6 +421,8 @@ pub(crate) struct Options {
     pub heartbeat: Heartbeat,
     /// The largest frame accepted; `None` is no limit.
     pub max_msg_size: Option<u64>,
+    /// The same for all frames of a message together, with their heads.
+    pub max_multipart_size: Option<u64>,
     /// How often a thread that waits gives way to others before it sleeps.
     pub spin: u32,
     pub backlog: i32,
@@ -483,6 +485,7 @@ impl Options {
             handshake_interval: Some(Duration::from_secs(30)),
             heartbeat: Heartbeat::default(),
             max_msg_size: None,
+            max_multipart_size: None,
             spin: DEFAULT_SPIN,
             backlog: 100,
             send_buffer: None,
