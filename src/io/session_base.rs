@@ -43,8 +43,9 @@ const WRITES_PER_TURN: u32 = 8;
 /// How many bytes of frames are taken from the pipe at once.
 const RUN_MAX: usize = 64 * 1024;
 
-/// How long a finished connection waits for the peer to have read everything and close too. A
-/// close with unread input would reset the connection, and what is on the way would be lost.
+/// How long a finished connection, all of whose messages the peer has or has room for, waits for
+/// the peer to close too. A close with unread input would reset the connection, and what is on the
+/// way would be lost.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What residents of an I/O thread share while they run.
@@ -282,13 +283,14 @@ impl SessionBase {
             Ok(_) => {}
             Err(reason) => self.on_lost(reason, cx),
         }
+        self.finish(cx);
         if let Link::Up(connection) = &mut self.link {
             let token = poller::token(self.me.key);
             if let Err(error) = connection.update_interest(&cx.registry, token) {
                 self.on_lost(Reason::of(&error), cx);
+                self.finish(cx);
             }
         }
-        self.finish(cx);
         if let Link::Farewell { stream, .. } = &mut self.link {
             turn = discard(stream, &mut cx.input);
         }
@@ -812,43 +814,41 @@ impl SessionBase {
         if matches!(self.link, Link::Gone | Link::Farewell { .. }) {
             return;
         }
-        let drained = self.is_drained();
         if deadline.is_some_and(|deadline| deadline <= cx.now) {
             self.report_closed();
             self.link = Link::Gone;
-        } else if drained {
+        } else if self.is_delivered() {
             self.report_closed();
-            self.link = self.farewell(cx.now);
+            let end = cx.now + FAREWELL;
+            self.link = self.farewell(deadline.map_or(end, |deadline| deadline.min(end)));
         }
     }
 
-    fn is_drained(&mut self) -> bool {
-        let sent = match &self.link {
-            Link::Up(connection) => connection.peer.is_none() || connection.is_drained(),
-            Link::Waiting(_)
-            | Link::Resolving
-            | Link::Connecting { .. }
-            | Link::Farewell { .. }
-            | Link::Gone => true,
-        };
-        sent && self
+    fn is_delivered(&mut self) -> bool {
+        let taken = self
             .pipe
             .as_mut()
-            .is_none_or(|pipe| !matches!(pipe.peek(), Pop::Item(_)))
+            .is_none_or(|pipe| !matches!(pipe.peek(), Pop::Item(_)));
+        taken
+            && match &mut self.link {
+                Link::Up(connection) => connection.peer.is_none() || connection.is_delivered(),
+                Link::Waiting(_)
+                | Link::Resolving
+                | Link::Connecting { .. }
+                | Link::Farewell { .. }
+                | Link::Gone => true,
+            }
     }
 
     /// Lets the peer read the last bytes, if it ever was one.
-    fn farewell(&mut self, now: Instant) -> Link {
+    fn farewell(&mut self, deadline: Instant) -> Link {
         match std::mem::replace(&mut self.link, Link::Gone) {
             Link::Up(connection) if connection.peer.is_some() => {
                 let stream = connection.into_stream();
                 if stream.shutdown_write().is_err() {
                     return Link::Gone;
                 }
-                Link::Farewell {
-                    stream,
-                    deadline: now + FAREWELL,
-                }
+                Link::Farewell { stream, deadline }
             }
             Link::Up(_)
             | Link::Waiting(_)
