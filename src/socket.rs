@@ -572,11 +572,7 @@ fn bind_network(base: &mut SocketBase, text: &str, endpoint: &Endpoint) -> Resul
         }) => {
             base.options.use_fd = None;
             let guard = file.map(|file| Box::new(file) as Box<dyn std::fmt::Debug + Send + Sync>);
-            let fd = std::os::fd::AsRawFd::as_raw_fd(&socket);
-            let event = Event::new(EventKind::Listening { fd }, &endpoint, "");
-            base.bind_listener(text, endpoint, socket, guard)?;
-            base.events.emit(event);
-            Ok(())
+            base.bind_listener(text, endpoint, socket, guard)
         }
         Err(error) => {
             let kind = EventKind::BindFailed {

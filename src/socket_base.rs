@@ -5,6 +5,7 @@
 //! descriptor: what must be opened is opened by `socket.rs` and handed to an I/O thread.
 
 use std::collections::{HashMap, HashSet};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -345,6 +346,10 @@ impl SocketBase {
         guard: Option<Box<dyn std::fmt::Debug + Send + Sync>>,
     ) -> Result<(), Error> {
         let thread = self.choose_thread()?;
+        // Before the first connection can be accepted.
+        let fd = socket.as_raw_fd();
+        let listening = Event::new(EventKind::Listening { fd }, &resolved, "");
+        self.events.emit(listening);
         let id = self.new_bond(text, &resolved, BondKind::Bound);
         let parent = self.parent(id);
         let spec = ListenSpec {
