@@ -179,6 +179,18 @@ pub(crate) struct Parent {
     pub options: Arc<Options>,
     pub events: EventSink,
     pub doorkeeper: Arc<dyn Doorkeeper>,
+    /// How many children are gone without the socket's having taken notice.
+    pub departed: Arc<AtomicUsize>,
+}
+
+impl Parent {
+    /// A child is gone; to be said last.
+    pub(crate) fn part(&self, child: ChildId) {
+        // Relaxed: it only counts.
+        self.departed.fetch_add(1, Ordering::Relaxed);
+        self.mailbox
+            .post(SocketCmd::ChildGone(self.endpoint, child));
+    }
 }
 
 /// Who is asked whether a peer may come in; a session knows no names, so it is given this.

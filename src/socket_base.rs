@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -69,6 +70,8 @@ pub(crate) struct SocketBase {
     last_endpoint: String,
     /// Listeners and sessions that have been launched and are not gone.
     children: usize,
+    /// Of those that are gone, how many have not been taken off `children` yet.
+    departed: Arc<AtomicUsize>,
     /// Set when the socket is closed: how long its children may linger.
     closing: Option<Option<Duration>>,
     stopped: bool,
@@ -97,6 +100,7 @@ impl SocketBase {
             last_bond: 0,
             last_endpoint: String::new(),
             children: 0,
+            departed: Arc::default(),
             closing: None,
             stopped: false,
             feeds: Feeds::new(),
@@ -280,6 +284,8 @@ impl SocketBase {
 
     fn on_child_gone(&mut self, endpoint: EndpointId, child: ChildId) {
         self.children -= 1;
+        // Relaxed: it only counts.
+        self.departed.fetch_sub(1, Ordering::Relaxed);
         if let Some(bond) = self.bonds.get_mut(&endpoint) {
             bond.children.remove(&child);
             // A session that connects is the whole of its endpoint.
@@ -630,6 +636,7 @@ impl SocketBase {
             options: options.into(),
             events: self.events.clone(),
             doorkeeper: self.around.registry.clone(),
+            departed: self.departed.clone(),
         }
     }
 

@@ -267,8 +267,6 @@ impl Drop for Datagrams {
     fn drop(&mut self) {
         // First, so that whoever waits for the command finds the address free.
         self.socket = None;
-        self.parent
-            .mailbox
-            .post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
+        self.parent.part(self.me);
     }
 }

@@ -1,8 +1,10 @@
 //! [`Listener`]: accepts connections and hands each to an I/O thread as a session.
 //!
 //! When descriptors run out it rests a moment and says so in an event; it neither spins nor dies.
+//! It rests too while the socket has not noticed how many connections have come and gone.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::Interest;
@@ -18,7 +20,12 @@ use crate::monitor::{Event, EventKind};
 /// How many connections are accepted before others get their turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
-/// How long to rest when the system has no descriptors or memory left.
+/// How many connections may have come and gone that the socket has not noticed, because its owner
+/// makes no call. Until it does there is nothing that another could be accepted for, and each takes
+/// memory.
+const DEPARTED_MAX: usize = 1000;
+
+/// How long to rest when the system has no descriptors or memory left, or the socket no notice.
 const REST: Duration = Duration::from_millis(100);
 
 /// A listening socket.
@@ -83,6 +90,11 @@ impl Listener {
         }
         self.resting = None;
         for _ in 0..ACCEPTS_PER_TURN {
+            // Relaxed: it only counts.
+            if self.parent.departed.load(Ordering::Relaxed) >= DEPARTED_MAX {
+                self.resting = Some(cx.now + REST);
+                return Turn::Idle;
+            }
             match acceptor.accept(&self.parent.options) {
                 Accepted::Connection(socket, peer) => self.launch(socket, peer),
                 Accepted::Refused(peer) => {
@@ -156,8 +168,6 @@ impl Drop for Listener {
             self.emit(EventKind::Closed { fd }, "");
         }
         // Last, so that whoever waits for it finds the address free.
-        self.parent
-            .mailbox
-            .post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
+        self.parent.part(self.me);
     }
 }

@@ -886,9 +886,7 @@ impl SessionBase {
 
 impl Drop for SessionBase {
     fn drop(&mut self) {
-        self.parent
-            .mailbox
-            .post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
+        self.parent.part(self.me);
     }
 }
 

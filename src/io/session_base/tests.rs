@@ -32,6 +32,7 @@ fn session() -> (SessionBase, PipeEnd) {
         options: Arc::new(Options::new(SocketType::PUSH)),
         events: EventSink::default(),
         doorkeeper: Arc::new(crate::command::Nobody),
+        departed: Arc::default(),
     };
     let endpoint = Endpoint::for_connect("tcp://127.0.0.1:1").unwrap();
     let spec = SessionSpec {
