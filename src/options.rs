@@ -172,6 +172,12 @@ impl SocketType {
         matches!(self, Self::PUB | Self::XPUB)
     }
 
+    /// Whether the type has any use for what its peers send. What nobody reads must not keep a
+    /// session from reading on, or it would not hear of the connection's end.
+    pub(crate) fn listens(self) -> bool {
+        !matches!(self, Self::PUSH | Self::SCATTER)
+    }
+
     /// Whether the type subscribes: what waits for it in a broken connection's pipe is stale.
     pub(crate) fn subscribes(self) -> bool {
         matches!(self, Self::SUB | Self::XSUB | Self::DISH)

@@ -101,8 +101,12 @@ pub(crate) struct SessionBase {
     pipe: Option<PipeEnd>,
     /// A ZAP handler that was asked about the peer.
     inquiry: Option<Box<Inquiry>>,
+    /// The socket has a use for messages.
+    listens: bool,
     /// Who the reader of the pipe was told that the peer is.
     introduced: Option<Arc<Metadata>>,
+    /// It is another now, and that is to be told before its first message.
+    successor: Option<Arc<Metadata>>,
     /// The last frame taken from the pipe has others behind it.
     mid_message: bool,
     /// The socket wants the session to end; at this time at the latest, or when all is sent.
@@ -146,6 +150,7 @@ impl SessionBase {
                 },
             ),
         };
+        let listens = parent.options.socket_type.listens();
         let session = Self {
             parent,
             me,
@@ -153,7 +158,9 @@ impl SessionBase {
             link: Link::Gone,
             pipe,
             inquiry: None,
+            listens,
             introduced: None,
+            successor: None,
             mid_message: false,
             closing: None,
         };
@@ -312,7 +319,7 @@ impl SessionBase {
         let mut reads = READS_PER_TURN;
         loop {
             let room = match &mut self.pipe {
-                Some(pipe) if !pipe.is_peer_gone() => pipe.room(),
+                Some(pipe) if self.listens && !pipe.is_peer_gone() => pipe.room(),
                 Some(_) | None => u64::MAX,
             };
             let asking = self.inquiry.is_some();
@@ -372,14 +379,17 @@ impl SessionBase {
     }
 
     fn deliver(&mut self, mut msg: Msg) {
-        if let Some(pipe) = &mut self.pipe {
+        self.introduce_now();
+        if let Some(pipe) = self.pipe.as_mut().filter(|_| self.listens) {
             // The room was looked at before. A socket that is closed hears nothing any more.
             let _ = pipe.write(&mut msg);
         }
     }
 
     fn deliver_run(&mut self, run: record::Run, input: &Input) {
-        if let (Some(pipe), Link::Up(connection)) = (&mut self.pipe, &self.link) {
+        self.introduce_now();
+        let pipe = self.pipe.as_mut().filter(|_| self.listens);
+        if let (Some(pipe), Link::Up(connection)) = (pipe, &self.link) {
             pipe.write_run(connection.decoded(input, run.len), run.messages);
         }
     }
@@ -692,23 +702,43 @@ impl SessionBase {
         }
     }
 
-    /// Tells who the peer is, unless it is who it was: in the pipe of an application that never
-    /// reads, these records must not heap up with each reconnect.
+    /// Tells who the peer is, unless it is who it was. The pipe of an application that never reads
+    /// must not fill up with that, so that a successor is named only when it says something.
     fn introduce(&mut self, peer: Arc<Metadata>) {
+        if self.introduced.is_none() {
+            self.successor = Some(peer);
+            self.introduce_now();
+            self.flush_pipe();
+        } else {
+            self.successor = Some(peer).filter(|peer| self.introduced.as_ref() != Some(peer));
+        }
+    }
+
+    #[inline]
+    fn introduce_now(&mut self) {
+        if self.successor.is_some() {
+            self.introduce_successor();
+        }
+    }
+
+    #[cold]
+    fn introduce_successor(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
-        if self.introduced.as_ref() != Some(&peer) {
+        if let Some(peer) = self.successor.take() {
             pipe.write_uncounted(Msg::peer(peer.clone()));
-            pipe.flush();
             self.introduced = Some(peer);
         }
     }
 
     /// Has the application read what tells of its peer, whether there is room or not.
     fn notify(&mut self, notices: impl Iterator<Item = Msg>) {
-        if let Some(pipe) = &mut self.pipe {
-            notices.for_each(|notice| pipe.write_beyond(notice));
-            pipe.flush();
+        for notice in notices {
+            self.introduce_now();
+            if let Some(pipe) = &mut self.pipe {
+                pipe.write_beyond(notice);
+            }
         }
+        self.flush_pipe();
     }
 
     fn report(&self, is_there: bool) {
