@@ -255,7 +255,7 @@ impl SocketBase {
         let inproc = bond.own.is_none();
         end.set_hwm(self.options.send_hwm, self.options.recv_hwm);
         // It was handed over by somebody who is there.
-        end.on_event(PipeEvent::Joined);
+        end.set_joined();
         if inproc {
             self.introduce(&mut end);
             if let Some(farewell) = self.options.farewell() {
