@@ -122,6 +122,7 @@ mod routing;
 mod pattern;
 
 // Layer 4: the vocabulary of threads.
+mod roster;
 mod command;
 mod authenticator;
 mod inproc;

@@ -92,6 +92,8 @@ struct Common {
     /// reader's. On a cache line of its own, as both look at it with every message.
     capacities: CacheLine<[AtomicU64; 2]>,
     shares: Mutex<[Shares; 2]>,
+    /// See [`PipeEnd::make_known`].
+    known: AtomicBool,
     sides: [CacheLine<Side>; 2],
 }
 
@@ -100,6 +102,7 @@ impl Common {
         Self {
             capacities: CacheLine([AtomicU64::new(0), AtomicU64::new(0)]),
             shares: Mutex::new(Default::default()),
+            known: AtomicBool::new(false),
             sides: [CacheLine(Side::new()), CacheLine(Side::new())],
         }
     }
@@ -473,6 +476,11 @@ impl PipeEnd {
             }
             PipeEvent::Writable => {}
         }
+    }
+
+    /// Takes note that one of the ends is known to somebody; whether either was before.
+    pub(crate) fn make_known(&self) -> bool {
+        self.common.known.swap(true, Ordering::Relaxed)
     }
 
     /// The peer was there before this end was attached, so that it could not be told.

@@ -7,7 +7,6 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -26,6 +25,7 @@ use crate::msg::{Metadata, Msg};
 use crate::options::{Options, SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
 use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued};
+use crate::roster::Roster;
 use crate::signaler::{Signal, Signaler};
 use crate::slab::{Key, Slab};
 
@@ -70,8 +70,7 @@ pub(crate) struct SocketBase {
     last_endpoint: String,
     /// Listeners and sessions that have been launched and are not gone.
     children: usize,
-    /// Of those that are gone, how many have not been taken off `children` yet.
-    departed: Arc<AtomicUsize>,
+    roster: Arc<Roster>,
     /// Set when the socket is closed: how long its children may linger.
     closing: Option<Option<Duration>>,
     stopped: bool,
@@ -100,7 +99,7 @@ impl SocketBase {
             last_bond: 0,
             last_endpoint: String::new(),
             children: 0,
-            departed: Arc::default(),
+            roster: Arc::default(),
             closing: None,
             stopped: false,
             feeds: Feeds::new(),
@@ -177,8 +176,7 @@ impl SocketBase {
         match command {
             SocketCmd::Pipe(key, event) => self.on_pipe(key, event),
             SocketCmd::Bind(end, endpoint) => self.on_bind(*end, endpoint),
-            SocketCmd::ChildUp(endpoint, child) => self.on_child_up(endpoint, child),
-            SocketCmd::ChildGone(endpoint, child) => self.on_child_gone(endpoint, child),
+            SocketCmd::Children => self.on_children(),
             SocketCmd::AddFeed(feed) => {
                 if !self.stopped && self.closing.is_none() {
                     self.feeds.add(*feed, &self.mailbox);
@@ -246,6 +244,7 @@ impl SocketBase {
     }
 
     fn on_bind(&mut self, mut end: PipeEnd, endpoint: EndpointId) {
+        self.roster.adopt(&end);
         let bond = self.bonds.get(&endpoint);
         // A closed socket drops the pipe, so that its other end hears of the close.
         let Some(bond) = bond.filter(|bond| !bond.closing && self.closing.is_none()) else {
@@ -265,12 +264,23 @@ impl SocketBase {
         self.take_pipe(end, endpoint, origin);
     }
 
-    fn on_child_up(&mut self, endpoint: EndpointId, child: ChildId) {
-        let bond = self.bonds.get_mut(&endpoint);
-        match bond {
-            // The first to come up is the one that bind or connect launched and counted.
-            Some(bond) if bond.own.is_none() => bond.own = Some(child),
-            Some(_) | None => self.children += 1,
+    fn on_children(&mut self) {
+        for (child, change) in self.roster.take() {
+            if change.has_come {
+                self.on_child_up(change.endpoint, child, change.own);
+            }
+            if change.is_gone {
+                self.on_child_gone(change.endpoint, child);
+            }
+        }
+    }
+
+    fn on_child_up(&mut self, endpoint: EndpointId, child: ChildId, own: bool) {
+        // What bind or connect has launched was counted then.
+        if !own {
+            self.children += 1;
+        } else if let Some(bond) = self.bonds.get_mut(&endpoint) {
+            bond.own = Some(child);
         }
         let linger = self.linger();
         let Some(bond) = self.bonds.get_mut(&endpoint) else {
@@ -284,8 +294,6 @@ impl SocketBase {
 
     fn on_child_gone(&mut self, endpoint: EndpointId, child: ChildId) {
         self.children -= 1;
-        // Relaxed: it only counts.
-        self.departed.fetch_sub(1, Ordering::Relaxed);
         if let Some(bond) = self.bonds.get_mut(&endpoint) {
             bond.children.remove(&child);
             // A session that connects is the whole of its endpoint.
@@ -636,7 +644,7 @@ impl SocketBase {
             options: options.into(),
             events: self.events.clone(),
             doorkeeper: self.around.registry.clone(),
-            departed: self.departed.clone(),
+            roster: self.roster.clone(),
         }
     }
 

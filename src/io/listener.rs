@@ -4,14 +4,11 @@
 //! It rests too while the socket has not noticed how many connections have come and gone.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::Interest;
 
-use crate::command::{
-    ChildId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd, Turn,
-};
+use crate::command::{ChildId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, Turn};
 use crate::io::poller;
 use crate::io::session_base::IoContext;
 use crate::io::transport::{Accepted, Acceptor};
@@ -20,12 +17,8 @@ use crate::monitor::{Event, EventKind};
 /// How many connections are accepted before others get their turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
-/// How many connections may have come and gone that the socket has not noticed, because its owner
-/// makes no call. Until it does there is nothing that another could be accepted for, and each takes
-/// memory.
-const DEPARTED_MAX: usize = 1000;
-
-/// How long to rest when the system has no descriptors or memory left, or the socket no notice.
+/// How long to rest when the system has no descriptors or memory left, or the socket has not noticed
+/// how many have come and gone.
 const REST: Duration = Duration::from_millis(100);
 
 /// A listening socket.
@@ -55,7 +48,7 @@ impl Listener {
             endpoint,
             guard,
         } = spec;
-        parent.mailbox.post(SocketCmd::ChildUp(parent.endpoint, me));
+        parent.enter(me, true);
         let acceptor = Acceptor::new(socket).and_then(|mut acceptor| {
             cx.registry
                 .register(&mut acceptor, poller::token(me.key), Interest::READABLE)?;
@@ -90,8 +83,7 @@ impl Listener {
         }
         self.resting = None;
         for _ in 0..ACCEPTS_PER_TURN {
-            // Relaxed: it only counts.
-            if self.parent.departed.load(Ordering::Relaxed) >= DEPARTED_MAX {
+            if self.parent.roster.is_overrun() {
                 self.resting = Some(cx.now + REST);
                 return Turn::Idle;
             }
@@ -168,6 +160,6 @@ impl Drop for Listener {
             self.emit(EventKind::Closed { fd }, "");
         }
         // Last, so that whoever waits for it finds the address free.
-        self.parent.part(self.me);
+        self.parent.leave(self.me);
     }
 }

@@ -48,6 +48,9 @@ const RUN_MAX: usize = 64 * 1024;
 /// way would be lost.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How long to rest when the socket has not noticed how many connections have come and gone.
+const REST: Duration = Duration::from_millis(100);
+
 /// What residents of an I/O thread share while they run.
 #[derive(Debug)]
 pub(crate) struct IoContext {
@@ -99,6 +102,8 @@ pub(crate) struct SessionBase {
     role: Role,
     link: Link,
     pipe: Option<PipeEnd>,
+    /// The session has made the pipe, and given the socket the other end.
+    bound: bool,
     /// A ZAP handler that was asked about the peer.
     inquiry: Option<Box<Inquiry>>,
     /// The socket has a use for messages.
@@ -124,7 +129,7 @@ impl SessionBase {
         if let Some(pipe) = &mut pipe {
             pipe.attach(cx.mailbox.clone(), me.key);
         }
-        parent.mailbox.post(SocketCmd::ChildUp(parent.endpoint, me));
+        parent.enter(me, matches!(link, LinkSpec::Connect(_)));
         let (role, start) = match link {
             LinkSpec::Connect(endpoint) => {
                 let backoff = Backoff::new(&parent.options.reconnect);
@@ -157,6 +162,7 @@ impl SessionBase {
             role,
             link: Link::Gone,
             pipe,
+            bound: false,
             inquiry: None,
             listens,
             introduced: None,
@@ -430,6 +436,10 @@ impl SessionBase {
         let Role::Dialer { endpoint, .. } = &self.role else {
             return;
         };
+        if self.parent.roster.is_overrun() {
+            self.link = Link::Waiting(cx.now + REST);
+            return;
+        }
         match endpoint {
             Endpoint::Tcp(address) => {
                 let proxy = self.parent.options.tcp.socks.proxy.as_ref();
@@ -756,6 +766,7 @@ impl SessionBase {
         ours.write_uncounted(Msg::peer(peer));
         ours.flush();
         self.pipe = Some(ours);
+        self.bound = true;
         self.tell_endpoints();
         self.parent
             .mailbox
@@ -832,7 +843,14 @@ impl SessionBase {
             pipe.hiccup();
         }
         if options.immediate || matches!(self.role, Role::Acceptor) {
-            self.pipe = None;
+            self.leave_pipe();
+        }
+    }
+
+    /// Ends the pipe.
+    fn leave_pipe(&mut self) {
+        if let Some(pipe) = self.pipe.take().filter(|_| self.bound) {
+            self.parent.roster.orphan(&pipe);
         }
     }
 
@@ -916,7 +934,8 @@ impl SessionBase {
 
 impl Drop for SessionBase {
     fn drop(&mut self) {
-        self.parent.part(self.me);
+        self.leave_pipe();
+        self.parent.leave(self.me);
     }
 }
 

@@ -45,7 +45,7 @@ fn silent_session(mailbox: &Arc<Mailbox<SocketCmd>>) -> (IoCmd, std::os::unix::n
             options: Arc::new(options),
             events: EventSink::default(),
             doorkeeper: Arc::new(crate::command::Nobody),
-            departed: Arc::default(),
+            roster: Arc::default(),
         },
         link: LinkSpec::Accepted {
             socket: ours.into(),
@@ -93,7 +93,7 @@ fn who_goes_on_is_in_the_next_round_once_however_often_it_was_run() {
             options: Arc::new(Options::new(SocketType::DISH)),
             events: EventSink::default(),
             doorkeeper: Arc::new(crate::command::Nobody),
-            departed: Arc::default(),
+            roster: Arc::default(),
         },
         socket: udp.into(),
         form: DatagramForm::Receive,

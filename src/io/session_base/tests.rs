@@ -32,7 +32,7 @@ fn session(socket_type: SocketType) -> (SessionBase, PipeEnd) {
         options: Arc::new(Options::new(socket_type)),
         events: EventSink::default(),
         doorkeeper: Arc::new(crate::command::Nobody),
-        departed: Arc::default(),
+        roster: Arc::default(),
     };
     let endpoint = Endpoint::for_connect("tcp://127.0.0.1:1").unwrap();
     let spec = SessionSpec {
