@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use crate::endpoint::Endpoint;
+use crate::engine::Engine;
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
 use crate::options::Options;
@@ -168,6 +169,8 @@ pub(crate) struct Parent {
     pub events: EventSink,
     pub doorkeeper: Arc<dyn Doorkeeper>,
     pub roster: Arc<Roster>,
+    /// What is spoken over connections, if it is none of ZeroMQ's protocols.
+    pub protocol: Option<Arc<dyn Protocol>>,
 }
 
 impl Parent {
@@ -184,6 +187,13 @@ impl Parent {
             self.mailbox.post(SocketCmd::Children);
         }
     }
+}
+
+/// A protocol that another crate brings: what has an engine made for each connection.
+pub trait Protocol: std::fmt::Debug + Send + Sync {
+    /// The engine of a connection that has just been made, to or from the peer at this address:
+    /// that of tcp without its port; `None` if nothing is known of the peer.
+    fn engine(&self, peer_address: Option<String>) -> Box<dyn Engine>;
 }
 
 /// Who is asked whether a peer may come in; a session knows no names, so it is given this.

@@ -3,6 +3,8 @@
 //!
 //! An engine is sans-IO: bytes come in and go out as slices, time is a parameter, and a deadline
 //! leaves by [`Engine::poll_timeout`]. It never sees a descriptor, a clock, a thread or a pipe.
+//! What a protocol without a handshake, a heartbeat or bodies worth a read of their own has no use
+//! for, it leaves as it stands in the trait.
 
 use std::fmt;
 use std::io::IoSlice;
@@ -18,7 +20,7 @@ use crate::zap::{AuthRequest, Verdict};
 
 /// What came out of the peer's bytes.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub enum Event {
     /// Whether this peer may come in must be found out, and told by [`Engine::handle_verdict`].
     /// Until then the engine takes no input.
     Authenticate(Box<AuthRequest>),
@@ -26,7 +28,7 @@ pub(crate) enum Event {
     Ready(Arc<Metadata>),
     /// A frame of a message, or a subscription.
     Message(Msg),
-    /// Whole messages: these are the bytes that were just taken from the input.
+    /// Whole messages, as bytes that [`Engine::run`] shows.
     Run(record::Run),
     /// The connection must be closed. Comes once; the engine takes nothing after it, and gives at
     /// most a last word of refusal.
@@ -35,7 +37,7 @@ pub(crate) enum Event {
 
 /// Frames as a pipe holds them, in the form of ZMTP 2 and later.
 #[derive(Debug)]
-pub(crate) enum Run<'a> {
+pub enum Frames<'a> {
     /// So few that a copy is cheap.
     Copy(&'a [u8]),
     /// To be kept until they are sent.
@@ -44,7 +46,7 @@ pub(crate) enum Run<'a> {
 
 /// Why an engine gave its connection up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// The peer broke the protocol, or refused us.
     Protocol(ProtocolError),
     /// The peer was refused, with this ZAP status. What is to be transmitted tells it so.
@@ -73,6 +75,16 @@ impl From<ProtocolError> for Failure {
     }
 }
 
+/// Tells who the peer of a connection is when all that is known is where it comes from.
+#[must_use]
+pub fn introduction(peer_address: Option<String>) -> Arc<Metadata> {
+    let mut metadata = Metadata::new();
+    if let Some(address) = peer_address {
+        metadata.insert(Metadata::PEER_ADDRESS, Bytes::from(address));
+    }
+    Arc::new(metadata)
+}
+
 /// Feeds an engine and takes runs apart; for tests, which look at messages one by one.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn next_events(
@@ -85,7 +97,7 @@ pub(crate) fn next_events(
     match engine.handle_input(input, room, now) {
         Some(Event::Run(run)) => {
             let taken = &before[..before.len() - input.len()];
-            let frames = record::frames(&taken[taken.len() - run.len..]);
+            let frames = record::frames(engine.run(taken, run));
             frames.map(Event::Message).collect()
         }
         event => event.into_iter().collect(),
@@ -93,24 +105,40 @@ pub(crate) fn next_events(
 }
 
 /// One connection's protocol.
-pub(crate) trait Engine: fmt::Debug + Send {
+pub trait Engine: fmt::Debug + Send {
     /// Takes bytes from the front of `input` until an event is complete, and returns that event;
     /// `None` means that all of `input` was taken and more is needed, or that a verdict is. To be
     /// called until then; who stops earlier keeps the rest of `input` for the next call. An event
     /// holds at most `room` messages; one at least must be allowed.
     fn handle_input(&mut self, input: &mut &[u8], room: u64, now: Instant) -> Option<Event>;
 
+    /// The frames of the run that was returned last, in the form in which pipes hold them; `taken`
+    /// ends with what was taken from the input for it. A run is that very input unless the peer's
+    /// messages have another form.
+    fn run<'a>(&'a self, taken: &'a [u8], run: record::Run) -> &'a [u8] {
+        &taken[taken.len() - run.len..]
+    }
+
     /// What came of [`Event::Authenticate`]; returns what comes of that.
-    fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event>;
+    fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event> {
+        let _ = (verdict, now);
+        debug_assert!(false, "nobody was asked");
+        None
+    }
 
     /// Where the next bytes may be read to directly, while a large body is on its way. All input
     /// must have been handled before. The space grows with what has arrived, not with what the
     /// peer announced.
-    fn body_space(&mut self) -> Option<&mut [u8]>;
+    fn body_space(&mut self) -> Option<&mut [u8]> {
+        None
+    }
 
     /// `n` bytes were read into [`Engine::body_space`]. A complete message comes out of the next
     /// [`Engine::handle_input`], which may be given no bytes.
-    fn handle_body(&mut self, n: usize, now: Instant);
+    fn handle_body(&mut self, n: usize, now: Instant) {
+        let _ = now;
+        debug_assert_eq!(n, 0, "there was no space to read to");
+    }
 
     /// Whether [`Engine::push`] may be called: the handshake is done and the batch is not full.
     fn wants_messages(&self) -> bool;
@@ -119,10 +147,15 @@ pub(crate) trait Engine: fmt::Debug + Send {
     fn push(&mut self, msg: Msg);
 
     /// Whether frames can be sent as a pipe holds them; asked only while messages are wanted.
-    fn wants_runs(&self) -> bool;
+    fn wants_runs(&self) -> bool {
+        false
+    }
 
     /// Adds frames to the batch to be sent, if runs are wanted.
-    fn push_run(&mut self, run: Run<'_>);
+    fn push_run(&mut self, run: Frames<'_>) {
+        let _ = run;
+        debug_assert!(false, "no run was wanted");
+    }
 
     /// The bytes to send now, in order, as slices; at most as many as `slices` holds. Returns how
     /// many were filled in.
@@ -139,11 +172,18 @@ pub(crate) trait Engine: fmt::Debug + Send {
 
     /// The session stops reading because the application does not keep up, or reads again. A
     /// paused peer cannot be heard, so its silence does not count against it.
-    fn set_paused(&mut self, paused: bool, now: Instant);
+    fn set_paused(&mut self, paused: bool, now: Instant) {
+        let _ = (paused, now);
+    }
 
     /// When [`Engine::handle_timeout`] wants to be called.
-    fn poll_timeout(&self) -> Option<Instant>;
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
 
     /// A deadline has passed: there may be something to transmit, or the connection has failed.
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), Failure>;
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), Failure> {
+        let _ = now;
+        Ok(())
+    }
 }

@@ -1,4 +1,5 @@
-//! [`Hosted`]: a socket without a `Socket`, run by an I/O thread for those who send through it.
+//! [`Hosted`]: a socket without a `Socket`, run by an I/O thread for those who send through it, or
+//! for what it has not got rid of.
 //!
 //! A socket lives as long as its `Socket` or one of its senders. When the `Socket` goes first,
 //! an I/O thread owns it until the last sender is gone and what was sent is under way; then it is
@@ -63,7 +64,7 @@ impl Guest for Hosted {
             self.lingering = Some(linger.map(|linger| now + linger));
         }
         let late = matches!(self.lingering, Some(Some(deadline)) if deadline <= now);
-        if (senders_are_gone && socket.feeds.are_empty()) || late {
+        if (senders_are_gone && !socket.has_backlog()) || late {
             return self.close(now);
         }
         if socket.mailbox().may_sleep() {

@@ -87,14 +87,26 @@
 
 // Layer 0: words.
 mod sync;
+#[cfg_attr(
+    not(feature = "protocols"),
+    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
+)]
 mod slab;
 mod error;
 mod msg;
+#[cfg_attr(
+    not(feature = "protocols"),
+    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
+)]
 mod record;
 mod z85;
 mod keys;
 mod certificate;
 mod security;
+#[cfg_attr(
+    not(feature = "protocols"),
+    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
+)]
 mod zap;
 mod endpoint;
 mod options;
@@ -108,21 +120,46 @@ mod monitor;
 mod ypipe;
 mod signaler;
 mod mailbox;
+#[cfg_attr(
+    not(feature = "protocols"),
+    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
+)]
 mod pipe;
 
 // Layer 2: the wire.
+#[cfg_attr(
+    not(feature = "protocols"),
+    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
+)]
 mod engine;
+#[cfg_attr(
+    not(feature = "protocols"),
+    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
+)]
+mod batch;
 mod raw;
 mod datagram;
 mod socks;
 mod zmtp;
 
 // Layer 3: routing and patterns.
+#[cfg_attr(
+    not(feature = "protocols"),
+    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
+)]
 mod routing;
+#[cfg_attr(
+    not(feature = "protocols"),
+    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
+)]
 mod pattern;
 
 // Layer 4: the vocabulary of threads.
 mod roster;
+#[cfg_attr(
+    not(feature = "protocols"),
+    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
+)]
 mod command;
 mod authenticator;
 mod inproc;
@@ -141,11 +178,16 @@ mod ctx;
 // Layer 7: the API.
 mod socket;
 mod shared;
+#[cfg(feature = "protocols")]
+mod attended;
 mod sender;
 mod poll;
 mod timers;
 mod proxy;
 mod aio;
+
+#[cfg(feature = "protocols")]
+pub mod protocol;
 
 // Above all: what the benches of the crate's insides need, not public API.
 #[cfg(feature = "bench-internals")]

@@ -93,6 +93,14 @@ impl<C> Mailbox<C> {
         }
     }
 
+    /// Owner: whether it has announced that it sleeps, and nothing has been drained since. One load.
+    #[cfg(feature = "protocols")]
+    #[inline]
+    pub(crate) fn is_asleep(&self) -> bool {
+        // Relaxed: our own bit, which only the owner sets and takes back.
+        self.state.load(Ordering::Relaxed) & ASLEEP != 0
+    }
+
     /// Owner: has stopped waiting, for whatever reason.
     pub(crate) fn awake(&self) {
         self.state.fetch_and(!ASLEEP, Ordering::AcqRel);

@@ -4,6 +4,7 @@
 //! loses events, and a counter says how many. What is worth an operator's attention also goes to
 //! the `log` crate, from here and nowhere else.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -107,6 +108,9 @@ pub enum EventKind {
         /// How many messages of the peer's are there to be received.
         inbound: u64,
     },
+    /// Something that only the protocol of another crate knows, which the socket speaks; see the
+    /// feature `protocols`.
+    Other(Arc<dyn Any + Send + Sync>),
     /// The monitor was replaced or the socket closed; the last event.
     MonitorStopped,
 }
@@ -304,6 +308,7 @@ impl Event {
             | K::Accepted { .. }
             | K::Closed { .. }
             | K::PipeStatistics { .. }
+            | K::Other(_)
             | K::MonitorStopped => log::Level::Debug,
         };
         log::log!(target: "ferrozmq", level, "{self}");
@@ -352,6 +357,7 @@ impl fmt::Display for Event {
                     "{endpoint}: {outbound} messages wait to go, {inbound} have come"
                 )
             }
+            K::Other(_) => write!(f, "something of another protocol"),
             K::MonitorStopped => write!(f, "the monitor has stopped"),
         }
     }

@@ -259,13 +259,28 @@ impl Linger {
     }
 }
 
+/// How the waits between attempts to connect grow.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Growth {
+    /// As libzmq's: doubling up to the longest. Where that is not above the first, all are the
+    /// first and a random share of it.
+    Doubling,
+    /// By a factor up to the longest, in whole milliseconds, and never by chance.
+    #[cfg_attr(
+        not(feature = "protocols"),
+        allow(dead_code, reason = "only other protocols ask for it")
+    )]
+    Steady(f64),
+}
+
 /// When and how often a lost connection is tried again.
 #[derive(Clone, Debug)]
 pub(crate) struct Reconnect {
     /// The first wait; `None` never reconnects.
     pub interval: Option<Duration>,
-    /// The longest wait, doubling up to it; zero keeps to `interval` with a random share added.
+    /// The longest wait.
     pub max: Duration,
+    pub growth: Growth,
     pub stop: ReconnectStop,
     /// Whether a peer that breaks the protocol is given up, as libzmq does without a word.
     pub stop_on_protocol_error: bool,
@@ -439,6 +454,8 @@ pub(crate) struct Options {
     pub busy_poll: u32,
     pub tcp: Tcp,
     pub ipc: IpcFilters,
+    /// What the file of an ipc listener may be used for, and by whom; `None` leaves it to the umask.
+    pub ipc_mode: Option<u32>,
     /// A bind to an ipc path removes the file that is there, whosever it is.
     pub ipc_takeover: bool,
     /// A listening descriptor that the next bind adopts.
@@ -484,6 +501,7 @@ impl Options {
             reconnect: Reconnect {
                 interval: Some(Duration::from_millis(100)),
                 max: Duration::ZERO,
+                growth: Growth::Doubling,
                 stop: ReconnectStop::default(),
                 stop_on_protocol_error: false,
             },
@@ -500,6 +518,7 @@ impl Options {
             busy_poll: 0,
             tcp: Tcp::default(),
             ipc: IpcFilters::default(),
+            ipc_mode: None,
             ipc_takeover: false,
             use_fd: None,
             raw: socket_type == SocketType::STREAM,

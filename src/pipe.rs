@@ -69,7 +69,7 @@ pub(crate) struct Queued {
 }
 
 /// The pipes of one owner.
-pub(crate) type Pipes = Slab<PipeEnd>;
+pub type Pipes = Slab<PipeEnd>;
 
 /// The byte that stands for a frame that does not travel as bytes.
 const VALUE: u8 = 0x80;
@@ -226,7 +226,7 @@ enum Inbound {
 
 /// One end of a pipe.
 #[derive(Debug)]
-pub(crate) struct PipeEnd {
+pub struct PipeEnd {
     outbound: Outbound,
     inbound: Inbound,
     common: Arc<Common>,

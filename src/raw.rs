@@ -1,38 +1,27 @@
 //! [`RawEngine`]: a connection without a protocol, for STREAM and raw ROUTER.
 //!
-//! What arrives becomes messages as it comes, and messages go out as they are. Owns the messages
-//! that are still to be written. It has no handshake, no limits and no deadlines, and it never
-//! closes a connection.
+//! What arrives becomes messages as it comes, and messages go out as they are. It has no handshake,
+//! no limits and no deadlines, and it never closes a connection.
 
-use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
-use crate::engine::{Engine, Event, Failure, Run};
+use crate::batch::Batch;
+use crate::engine::{self, Engine, Event};
 use crate::msg::{Metadata, Msg};
 use crate::options::Options;
-use crate::zap::Verdict;
 
 /// The largest message that is made of what arrived at once.
 const CHUNK_MAX: usize = 64 * 1024;
-/// No more is taken into the queue than this many bytes and one message.
+/// No more is taken into the batch than this many bytes and one message.
 const PENDING_MAX: usize = 256 * 1024;
-/// No more is taken into the queue than this many messages.
-const QUEUE_MAX: usize = 1024;
 
 /// A raw connection without its descriptor.
 #[derive(Debug)]
 pub(crate) struct RawEngine {
     phase: Phase,
-    /// What is to be written; none of it is empty.
-    queue: VecDeque<Msg>,
-    /// How many bytes of the first message are written.
-    sent: usize,
-    /// How many bytes of the queue are not written.
-    pending: usize,
+    batch: Batch,
 }
 
 #[derive(Debug)]
@@ -48,31 +37,13 @@ enum Phase {
 
 impl RawEngine {
     pub(crate) fn new(options: &Options, peer_address: Option<String>) -> Self {
-        let mut metadata = Metadata::new();
-        if let Some(address) = peer_address {
-            metadata.insert(Metadata::PEER_ADDRESS, Bytes::from(address));
-        }
         Self {
             phase: Phase::New {
-                metadata: Arc::new(metadata),
+                metadata: engine::introduction(peer_address),
                 notify: options.stream_notify,
             },
-            queue: VecDeque::new(),
-            sent: 0,
-            pending: 0,
+            batch: Batch::default(),
         }
-    }
-
-    /// Moves over at most `n` bytes of the first message; returns over how many.
-    fn advance(&mut self, n: usize) -> usize {
-        let len = self.queue.front().map_or(0, |msg| msg.len());
-        let step = n.min(len - self.sent);
-        self.sent += step;
-        if self.sent == len {
-            self.queue.pop_front();
-            self.sent = 0;
-        }
-        step
     }
 }
 
@@ -101,80 +72,29 @@ impl Engine for RawEngine {
         }
     }
 
-    fn handle_verdict(&mut self, _verdict: Verdict, _now: Instant) -> Option<Event> {
-        debug_assert!(false, "nobody was asked");
-        None
-    }
-
-    fn body_space(&mut self) -> Option<&mut [u8]> {
-        None
-    }
-
-    fn handle_body(&mut self, n: usize, _now: Instant) {
-        debug_assert_eq!(n, 0, "there was no space to read to");
-    }
-
     fn wants_messages(&self) -> bool {
-        matches!(self.phase, Phase::Traffic)
-            && self.pending < PENDING_MAX
-            && self.queue.len() < QUEUE_MAX
+        matches!(self.phase, Phase::Traffic) && self.batch.pending() < PENDING_MAX
     }
 
+    /// Without the heads of frames, which are not for raw peers: so no runs are wanted.
     fn push(&mut self, msg: Msg) {
-        if !msg.is_empty() {
-            self.pending += msg.len();
-            self.queue.push_back(msg);
-        }
-    }
-
-    /// The heads of frames are not for raw peers.
-    fn wants_runs(&self) -> bool {
-        false
-    }
-
-    fn push_run(&mut self, _run: Run<'_>) {
-        debug_assert!(false, "no run was wanted");
+        self.batch.push_body(msg);
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let mut from = self.sent;
-        let bodies = self
-            .queue
-            .iter()
-            .map(|msg| &msg[std::mem::take(&mut from)..]);
-        let shown = slices.iter_mut().zip(bodies);
-        shown
-            .map(|(slice, body)| *slice = IoSlice::new(body))
-            .count()
+        self.batch.poll_transmit(slices)
     }
 
     fn handle_sent(&mut self, n: usize) {
-        debug_assert!(n <= self.pending, "more was sent than there is");
-        let mut n = n.min(self.pending);
-        self.pending -= n;
-        while n > 0 {
-            n -= self.advance(n);
-        }
+        self.batch.handle_sent(n);
     }
 
     fn is_drained(&self) -> bool {
-        self.queue.is_empty()
+        self.batch.pending() == 0
     }
 
     fn shrink(&mut self) {
-        if self.queue.is_empty() {
-            self.queue.shrink_to(0);
-        }
-    }
-
-    fn set_paused(&mut self, _paused: bool, _now: Instant) {}
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-
-    fn handle_timeout(&mut self, _now: Instant) -> Result<(), Failure> {
-        Ok(())
+        self.batch.shrink();
     }
 }
 
@@ -261,18 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn the_queue_is_bounded() {
+    fn what_is_taken_is_bounded() {
         let mut engine = engine(false);
         assert!(messages(&mut engine, b"").is_empty());
-        for _ in 0..QUEUE_MAX {
-            assert!(engine.wants_messages());
-            engine.push("x".into());
-        }
+        engine.push(vec![0; PENDING_MAX - 1].into());
+        assert!(engine.wants_messages());
+        engine.push("x".into());
         assert!(!engine.wants_messages());
         engine.handle_sent(1);
         assert!(engine.wants_messages());
-        engine.push(vec![0; PENDING_MAX].into());
-        engine.handle_sent(QUEUE_MAX - 2);
-        assert!(!engine.wants_messages());
     }
 }

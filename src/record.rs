@@ -14,7 +14,7 @@ pub(crate) const LONG: u8 = 2;
 pub(crate) const COMMAND: u8 = 4;
 
 /// A body above this size is not worth a copy: it travels beside the bytes, in its own memory.
-pub(crate) const COPY_MAX: usize = 4 * 1024;
+pub const COPY_MAX: usize = 4 * 1024;
 
 /// How long the head of a frame with a body of `size` bytes is.
 pub(crate) fn head_len(size: usize) -> usize {
@@ -85,6 +85,34 @@ impl Record {
     }
 }
 
+/// Adds a message of one frame to the end of `bytes`. Its body must be at most [`COPY_MAX`] long:
+/// a larger one travels beside the bytes.
+#[cfg(any(test, feature = "protocols"))]
+#[inline]
+pub fn append(bytes: &mut Vec<u8>, body: &[u8]) {
+    debug_assert!(body.len() <= COPY_MAX, "it may not travel as bytes");
+    match u8::try_from(body.len()) {
+        Ok(size) => bytes.extend_from_slice(&[0, size]),
+        Err(_) => {
+            bytes.push(LONG);
+            bytes.extend_from_slice(&(body.len() as u64).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(body);
+}
+
+/// The bodies of the frames at the front of some bytes.
+#[cfg(any(test, feature = "protocols"))]
+#[inline]
+pub fn bodies(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let record = Record::parse(bytes, COPY_MAX)?;
+        let body = &bytes[record.body..record.end];
+        bytes = &bytes[record.end..];
+        Some(body)
+    })
+}
+
 /// The frames at the front of some bytes, copied out.
 pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = Msg> {
     std::iter::from_fn(move || {
@@ -98,13 +126,13 @@ pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = Msg> {
 
 /// Whole frames in a row.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Run {
+pub struct Run {
     /// How many bytes they are.
-    pub(crate) len: usize,
+    pub len: usize,
     /// How many messages end in them.
-    pub(crate) messages: u64,
+    pub messages: u64,
     /// The last of them has others behind it.
-    pub(crate) more: bool,
+    pub more: bool,
 }
 
 impl Run {

@@ -6,7 +6,7 @@
 
 /// The name of an entry of one [`Slab`]; stale once the entry is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub(crate) struct Key {
+pub struct Key {
     index: u32,
     generation: u32,
 }
@@ -43,7 +43,7 @@ struct Entry<T> {
 
 /// A growable arena of `T`, addressed by [`Key`]s.
 #[derive(Debug)]
-pub(crate) struct Slab<T> {
+pub struct Slab<T> {
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
 }
@@ -110,7 +110,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes the entry out; from now on its key resolves to `None`.
-    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+    pub fn remove(&mut self, key: Key) -> Option<T> {
         let entry = self.entries.get_mut(key.index as usize)?;
         if entry.generation != key.generation {
             return None;

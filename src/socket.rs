@@ -133,7 +133,9 @@ impl Socket {
             _ if base.socket_type() == SocketType::DGRAM => {
                 return Err(Error::IncompatibleTransport);
             }
-            Endpoint::Inproc(_) if base.options.raw => return Err(Error::IncompatibleTransport),
+            Endpoint::Inproc(_) if base.is_network_only() => {
+                return Err(Error::IncompatibleTransport);
+            }
             Endpoint::Inproc(name) => base.bind_inproc(endpoint, &name, Instant::now())?,
             network @ (Endpoint::Tcp(_) | Endpoint::Ipc(_)) => {
                 bind_network(&mut base, endpoint, &network)?;
@@ -165,7 +167,9 @@ impl Socket {
             _ if base.socket_type() == SocketType::DGRAM => {
                 return Err(Error::IncompatibleTransport);
             }
-            Endpoint::Inproc(_) if base.options.raw => return Err(Error::IncompatibleTransport),
+            Endpoint::Inproc(_) if base.is_network_only() => {
+                return Err(Error::IncompatibleTransport);
+            }
             Endpoint::Inproc(name) => base.connect_inproc(endpoint, &name, Instant::now()),
             network @ (Endpoint::Tcp(_) | Endpoint::Ipc(_)) => {
                 base.connect_session(endpoint, network)?;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::command::{
     ChildId, DatagramForm, DatagramSpec, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent,
-    SessionSpec, SocketCmd,
+    Protocol, SessionSpec, SocketCmd,
 };
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -86,6 +86,8 @@ pub(crate) struct SocketBase {
     pub connect_routing_id: Option<Bytes>,
     pub options: SharedOptions,
     pub events: EventSink,
+    /// What is spoken over connections, if it is none of ZeroMQ's protocols.
+    protocol: Option<Arc<dyn Protocol>>,
     around: Surroundings,
 }
 
@@ -109,8 +111,23 @@ impl SocketBase {
             connect_routing_id: None,
             options: SharedOptions::new(options),
             events: EventSink::default(),
+            protocol: None,
             around,
         }
+    }
+
+    /// Has the socket, which is neither bound nor connected yet, speak another protocol and behave
+    /// as another pattern does.
+    #[cfg(feature = "protocols")]
+    pub(crate) fn set_protocol(&mut self, protocol: Arc<dyn Protocol>, pattern: Box<dyn Pattern>) {
+        self.protocol = Some(protocol);
+        self.pattern = pattern;
+    }
+
+    /// Whether what the socket speaks goes over the network only: what it sends is no frames of
+    /// ZeroMQ's to others in the process.
+    pub(crate) fn is_network_only(&self) -> bool {
+        self.options.raw || self.protocol.is_some()
     }
 
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox<SocketCmd>> {
@@ -187,6 +204,7 @@ impl SocketBase {
             SocketCmd::Stop => {
                 self.stopped = true;
                 self.feeds.stop();
+                self.pattern.on_stop();
             }
         }
     }
@@ -214,19 +232,32 @@ impl SocketBase {
         Ok(self.feeds.inlet(&self.mailbox))
     }
 
-    /// The I/O thread that is to run the socket when its owner leaves it to its senders; `None`
-    /// if there is nothing to do for any.
+    /// The I/O thread that is to run the socket when its owner leaves it to its senders, or with
+    /// something that nobody has taken yet; `None` if there is nothing to do.
     pub(crate) fn host(&mut self) -> Option<Arc<Mailbox<IoCmd>>> {
         // In this order, or the feed of the last sender could be overlooked. That the context is
         // being ended is no concern of a close.
         if !self.feeds.have_senders() {
             let _ = self.process();
-            if self.feeds.are_empty() {
+            if !self.has_backlog() {
                 return None;
             }
         }
-        let thread = self.choose_thread().ok()?;
-        Some(self.around.threads[thread].mailbox.clone())
+        self.thread().ok()
+    }
+
+    /// An I/O thread that may serve the socket.
+    ///
+    /// # Errors
+    /// [`Error::NoIoThread`] if the affinity allows none.
+    pub(crate) fn thread(&self) -> Result<Arc<Mailbox<IoCmd>>, Error> {
+        let thread = self.choose_thread()?;
+        Ok(self.around.threads[thread].mailbox.clone())
+    }
+
+    /// Whether something that was sent is in no pipe to a peer yet.
+    pub(crate) fn has_backlog(&self) -> bool {
+        !self.feeds.are_empty() || self.pattern.has_backlog()
     }
 
     fn on_pipe(&mut self, key: Key, event: PipeEvent) {
@@ -645,6 +676,7 @@ impl SocketBase {
             events: self.events.clone(),
             doorkeeper: self.around.registry.clone(),
             roster: self.roster.clone(),
+            protocol: self.protocol.clone(),
         }
     }
 

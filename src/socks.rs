@@ -7,8 +7,9 @@ use std::io::IoSlice;
 use std::time::Instant;
 
 use crate::endpoint::{Host, HostPort};
-use crate::engine::{Engine, Event, Failure, Run};
+use crate::engine::{Engine, Event, Failure, Frames};
 use crate::msg::Msg;
+use crate::record;
 use crate::zap::Verdict;
 
 const VERSION: u8 = 5;
@@ -186,6 +187,10 @@ impl Engine for Socks {
         None
     }
 
+    fn run<'a>(&'a self, taken: &'a [u8], run: record::Run) -> &'a [u8] {
+        self.inner.run(taken, run)
+    }
+
     fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event> {
         self.inner.handle_verdict(verdict, now)
     }
@@ -214,7 +219,7 @@ impl Engine for Socks {
         self.inner.wants_runs()
     }
 
-    fn push_run(&mut self, run: Run<'_>) {
+    fn push_run(&mut self, run: Frames<'_>) {
         self.inner.push_run(run);
     }
 

@@ -76,7 +76,7 @@ pub struct AuthRequest {
 
 /// What was decided about a peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It is let in; its messages carry this besides what it tells of itself.
     Granted(Metadata),
     /// It is not, for this status: 300 for now, 400 for good, 500 for an error of the handler's.

@@ -71,6 +71,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("ctx.rs", "term takes a time limit"),
             ("socket.rs", "the API takes time limits"),
             ("shared.rs", "the API takes time limits"),
+            ("attended.rs", "the API takes time limits"),
             ("socket/waiting.rs", "the API takes time limits"),
             ("sender.rs", "the API takes time limits"),
             ("poll.rs", "the API takes time limits"),
@@ -112,6 +113,10 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("roster.rs", "the children of a socket"),
             ("ctx.rs", "the context's options and threads"),
             ("shared.rs", "a socket that several threads use"),
+            (
+                "attended.rs",
+                "a socket that several threads and its attendant use",
+            ),
             (
                 "sender.rs",
                 "a sender's end of its pipe, which may be shared",

@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use mio::{Interest, Registry, Token};
 
-use crate::engine::{Engine, Event, Failure, Run};
+use crate::engine::{Engine, Event, Failure, Frames};
 use crate::io::poller::Readiness;
 use crate::io::transport::Stream;
 use crate::monitor::{EndpointPair, Reason};
 use crate::msg::{Metadata, Msg};
+use crate::record;
 use crate::zap::Verdict;
 
 /// How much is read at once.
@@ -133,13 +134,14 @@ impl Connection {
         event
     }
 
-    /// The `len` bytes that were decoded last, for the event that tells of them.
-    pub(crate) fn decoded<'a>(&'a self, input: &'a Input, len: usize) -> &'a [u8] {
-        if self.stash.is_empty() {
-            &input.buffer[input.start - len..input.start]
+    /// The frames of the run that was decoded last.
+    pub(crate) fn run<'a>(&'a self, input: &'a Input, run: record::Run) -> &'a [u8] {
+        let taken = if self.stash.is_empty() {
+            &input.buffer[..input.start]
         } else {
-            &self.stash[self.unstashed - len..self.unstashed]
-        }
+            &self.stash[..self.unstashed]
+        };
+        self.engine.run(taken, run)
     }
 
     /// Reads once. To be called when everything was decoded.
@@ -206,7 +208,7 @@ impl Connection {
         self.engine.wants_runs()
     }
 
-    pub(crate) fn push_run(&mut self, run: Run<'_>) {
+    pub(crate) fn push_run(&mut self, run: Frames<'_>) {
         self.engine.push_run(run);
     }
 

@@ -16,7 +16,7 @@ use mio::{Interest, Registry};
 
 use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd, Turn};
 use crate::endpoint::{Endpoint, TcpAddress};
-use crate::engine::{Engine, Event, Run};
+use crate::engine::{Engine, Event, Frames};
 use crate::error::ProtocolError;
 use crate::io::connecter::Backoff;
 use crate::io::connection::{Connection, Input};
@@ -396,7 +396,7 @@ impl SessionBase {
         self.introduce_now();
         let pipe = self.pipe.as_mut().filter(|_| self.listens);
         if let (Some(pipe), Link::Up(connection)) = (pipe, &self.link) {
-            pipe.write_run(connection.decoded(input, run.len), run.messages);
+            pipe.write_run(connection.run(input, run), run.messages);
         }
     }
 
@@ -608,7 +608,10 @@ impl SessionBase {
             }
         }
         let options = &self.parent.options;
-        let mut engine = engine(options, stream.peer_address(), cx.now);
+        let mut engine = match &self.parent.protocol {
+            Some(protocol) => protocol.engine(stream.peer_address()),
+            None => engine(options, stream.peer_address(), cx.now),
+        };
         if let Role::Dialer {
             endpoint: Endpoint::Tcp(address),
             ..
@@ -988,15 +991,16 @@ fn fill_run(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut b
         return false;
     };
     if run.len <= COPY_MAX {
-        connection.push_run(Run::Copy(bytes));
+        connection.push_run(Frames::Copy(bytes));
     } else {
-        connection.push_run(Run::Keep(pipe.share_run(run)));
+        connection.push_run(Frames::Keep(pipe.share_run(run)));
     }
     pipe.consume_run(run);
     *mid_message = run.more;
     true
 }
 
+/// The engine of ZeroMQ's own protocols.
 fn engine(options: &Options, peer_address: Option<String>, now: Instant) -> Box<dyn Engine> {
     if options.raw {
         return Box::new(RawEngine::new(options, peer_address));

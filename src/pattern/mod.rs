@@ -66,7 +66,7 @@ pub(crate) fn raw_router() -> Box<dyn Pattern> {
 
 /// Why a pattern did not do what it was asked to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// Not now: no pipe has room, or none has a message.
     WouldBlock,
     /// Not yet: much that was of no use has been read, and more may be there. The caller looks
@@ -90,7 +90,7 @@ impl From<NotTaken> for Refused {
 
 /// Where a new pipe comes from.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Origin {
+pub struct Origin {
     /// The routing id that the application chose for the peer (`ZMQ_CONNECT_ROUTING_ID`).
     pub routing_id: Option<Bytes>,
     /// Datagrams go through the pipe, so that nobody at its end can say what he wants.
@@ -99,7 +99,7 @@ pub(crate) struct Origin {
 
 /// An option that changes a pattern's behaviour at once.
 #[derive(Clone, Debug)]
-pub(crate) enum PatternOption {
+pub enum PatternOption {
     /// SUB: add a subscription. XPUB in manual mode: subscribe the peer of the last event.
     Subscribe(Bytes),
     /// SUB: remove a subscription. XPUB in manual mode: unsubscribe the peer of the last event.
@@ -142,7 +142,7 @@ pub(crate) enum PatternOption {
 ///
 /// `pipes` is always the same slab. A pattern removes a pipe from it (which drops the end) when
 /// the peer is gone and everything worth reading has been read, or at [`Pattern::detach`].
-pub(crate) trait Pattern: std::fmt::Debug + Send {
+pub trait Pattern: std::fmt::Debug + Send {
     /// Takes a new pipe into use. Its end is attached to the socket already; it may be readable,
     /// and its peer may be gone. A pattern that does not want it removes it.
     fn attach(&mut self, pipes: &mut Pipes, key: Key, origin: Origin);
@@ -219,6 +219,15 @@ pub(crate) trait Pattern: std::fmt::Debug + Send {
         None
     }
 
+    /// Whether something waits here that was sent while no pipe took it. A socket that is closed
+    /// lives on for it, as long as it may linger.
+    fn has_backlog(&self) -> bool {
+        false
+    }
+
+    /// The context is being terminated: nothing more will be sent or received.
+    fn on_stop(&mut self) {}
+
     /// How many different topics are subscribed to; publishers and subscribers only.
     fn topics_count(&self) -> Option<usize> {
         None
@@ -230,7 +239,7 @@ fn no_such_option() -> Error {
 }
 
 /// Whether nobody is at the other end of a pipe, as far as is known.
-fn is_peer_gone(pipes: &Pipes, key: Key) -> bool {
+pub fn is_peer_gone(pipes: &Pipes, key: Key) -> bool {
     pipes.get(key).is_none_or(PipeEnd::is_peer_gone)
 }
 

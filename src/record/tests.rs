@@ -96,3 +96,15 @@ proptest! {
         prop_assert!(copied.iter().eq(frames[..copied.len()].iter().map(|(_, size)| size)));
     }
 }
+
+#[test]
+fn bodies_come_out_of_a_run_as_they_were_added() {
+    let sizes = [0, 1, 255, 256, COPY_MAX];
+    let mut bytes = Vec::new();
+    for size in sizes {
+        append(&mut bytes, &vec![7; size]);
+    }
+    let run = Run::scan(&bytes, COPY_MAX, usize::MAX, u64::MAX);
+    assert_eq!((run.len, run.messages, run.more), (bytes.len(), 5, false));
+    assert!(bodies(&bytes).map(<[u8]>::len).eq(sizes));
+}

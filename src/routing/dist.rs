@@ -15,7 +15,7 @@ use crate::slab::Key;
 
 /// The order of fan-out over the pipes of one socket.
 #[derive(Debug, Default)]
-pub(crate) struct Dist {
+pub struct Dist {
     /// The pipes that can be written to at all.
     pipes: BTreeSet<Key>,
     /// The pipes that were found full and have not become writable since; a subset of `pipes`.
@@ -29,21 +29,25 @@ pub(crate) struct Dist {
 }
 
 impl Dist {
-    pub(crate) fn new() -> Self {
+    /// Nobody yet.
+    #[must_use]
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Takes part from the next message on.
-    pub(crate) fn insert(&mut self, key: Key) {
+    pub fn insert(&mut self, key: Key) {
         self.pipes.insert(key);
     }
 
-    pub(crate) fn remove(&mut self, key: Key) {
+    /// Writes no more to a pipe.
+    pub fn remove(&mut self, key: Key) {
         self.pipes.remove(&key);
         self.stalled.remove(&key);
     }
 
-    pub(crate) fn on_writable(&mut self, key: Key) {
+    /// A pipe has room again.
+    pub fn on_writable(&mut self, key: Key) {
         self.stalled.remove(&key);
     }
 
@@ -87,7 +91,7 @@ impl Dist {
 
     /// Whether no recipient would miss the message. If one would,
     /// [`Writable`](crate::pipe::PipeEvent::Writable) will come from it.
-    pub(crate) fn all_matching_have_room(&mut self, pipes: &mut Pipes) -> bool {
+    pub fn all_matching_have_room(&mut self, pipes: &mut Pipes) -> bool {
         for key in &self.matching {
             let has_room = pipes
                 .get_mut(*key)
@@ -101,7 +105,7 @@ impl Dist {
     }
 
     /// Sends a frame to the recipients of its message that have not missed an earlier one.
-    pub(crate) fn send_to_matching(&mut self, pipes: &mut Pipes, frame: &mut Msg) {
+    pub fn send_to_matching(&mut self, pipes: &mut Pipes, frame: &mut Msg) {
         self.settle();
         self.mid_message = frame.more();
         let mut recipients = std::mem::take(&mut self.matching);
@@ -118,11 +122,16 @@ impl Dist {
         }
     }
 
+    /// Makes all pipes recipients of the next message.
+    pub fn match_all(&mut self) {
+        self.unmatch_all();
+        self.matching.extend(&self.pipes);
+    }
+
     /// Sends a frame to all pipes that have not missed an earlier one of its message.
     pub(crate) fn send_to_all(&mut self, pipes: &mut Pipes, frame: &mut Msg) {
         if !self.mid_message {
-            self.unmatch_all();
-            self.matching.extend(&self.pipes);
+            self.match_all();
         }
         self.send_to_matching(pipes, frame);
     }
@@ -138,7 +147,7 @@ impl Dist {
     }
 
     /// Flushes what was written since the last flush.
-    pub(crate) fn flush(&mut self, pipes: &mut Pipes) {
+    pub fn flush(&mut self, pipes: &mut Pipes) {
         self.unflushed.flush(pipes);
     }
 

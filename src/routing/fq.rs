@@ -14,7 +14,7 @@ use crate::ypipe::Pop;
 
 /// What the pipes held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Next {
+pub enum Next {
     /// A frame; it comes from this pipe.
     Frame(Key),
     /// This pipe is over: everything was read and its peer is gone. It should be removed; then
@@ -28,7 +28,7 @@ pub(crate) enum Next {
 ///
 /// Records for the engine are no messages and are skipped.
 #[derive(Debug, Default)]
-pub(crate) struct Fq {
+pub struct Fq {
     turns: ActiveList,
     /// The pipe whose message is being read; it stays the current one meanwhile.
     within: Option<Key>,
@@ -38,18 +38,18 @@ pub(crate) struct Fq {
 
 impl Fq {
     /// Takes a pipe into use.
-    pub(crate) fn attach(&mut self, key: Key) {
+    pub fn attach(&mut self, key: Key) {
         self.turns.insert(key);
     }
 
     /// A pipe has something to read again, perhaps only its end.
-    pub(crate) fn activate(&mut self, key: Key) {
+    pub fn activate(&mut self, key: Key) {
         self.turns.activate(key);
     }
 
     /// Reads no more from a pipe, except the rest of a message that has been begun. To be called
     /// before the pipe is removed.
-    pub(crate) fn detach(&mut self, pipes: &mut Pipes, key: Key) {
+    pub fn detach(&mut self, pipes: &mut Pipes, key: Key) {
         if self.within == Some(key) && self.turns.contains(key) {
             self.keep_rest(pipes, key);
             self.within = (!self.rest.is_empty()).then_some(key);
@@ -59,7 +59,7 @@ impl Fq {
 
     /// To be called when a pipe's peer is gone: whether nothing is left to read, so that the pipe
     /// can be removed at once. Otherwise the pipe becomes active, and its end will be reported.
-    pub(crate) fn is_over(&mut self, pipes: &mut Pipes, key: Key) -> bool {
+    pub fn is_over(&mut self, pipes: &mut Pipes, key: Key) -> bool {
         self.turns.activate(key);
         pipes
             .get_mut(key)
@@ -67,14 +67,14 @@ impl Fq {
     }
 
     /// Whether a message has been read in part.
-    pub(crate) fn is_within_message(&self) -> bool {
+    pub fn is_within_message(&self) -> bool {
         self.within.is_some()
     }
 
     /// Reads the next frame: of the message that has been begun, otherwise of the next pipe that
     /// has one. Without a frame, what is left of `into` is of no use.
     #[inline]
-    pub(crate) fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Next {
+    pub fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Next {
         if !self.rest.is_empty() {
             return self.recv_rest(into);
         }
@@ -108,7 +108,7 @@ impl Fq {
 
     /// What [`Fq::recv`] would return, without taking it: the frame can be peeked at in its pipe,
     /// unless that was detached.
-    pub(crate) fn peek(&mut self, pipes: &mut Pipes) -> Next {
+    pub fn peek(&mut self, pipes: &mut Pipes) -> Next {
         if let (Some(key), false) = (self.within, self.rest.is_empty()) {
             return Next::Frame(key);
         }
@@ -127,7 +127,7 @@ impl Fq {
     }
 
     /// Reads the rest of a message that has been begun, and drops it.
-    pub(crate) fn skip_message(&mut self, pipes: &mut Pipes) {
+    pub fn skip_message(&mut self, pipes: &mut Pipes) {
         let mut frame = Msg::new();
         while self.is_within_message() {
             self.recv(pipes, &mut frame);

@@ -22,7 +22,7 @@ enum Message {
 
 /// Round robin over the pipes that have room, a whole message to each.
 #[derive(Debug, Default)]
-pub(crate) struct Lb {
+pub struct Lb {
     turns: ActiveList,
     message: Message,
     unflushed: Unflushed,
@@ -30,18 +30,18 @@ pub(crate) struct Lb {
 
 impl Lb {
     /// Takes a pipe into use.
-    pub(crate) fn attach(&mut self, key: Key) {
+    pub fn attach(&mut self, key: Key) {
         self.turns.insert(key);
     }
 
     /// A pipe has room again.
-    pub(crate) fn activate(&mut self, key: Key) {
+    pub fn activate(&mut self, key: Key) {
         self.turns.activate(key);
     }
 
     /// Writes no more to a pipe. What is still to come of a message that it has begun to take is
     /// swallowed.
-    pub(crate) fn detach(&mut self, key: Key) {
+    pub fn detach(&mut self, key: Key) {
         if self.message == Message::To(key) {
             self.message = Message::Lost;
         }
@@ -53,11 +53,7 @@ impl Lb {
     /// # Errors
     /// If no pipe has room; never in the middle of a message.
     #[inline]
-    pub(crate) fn send(
-        &mut self,
-        pipes: &mut Pipes,
-        msg: &mut Msg,
-    ) -> Result<Option<Key>, NotTaken> {
+    pub fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<Option<Key>, NotTaken> {
         match self.message {
             Message::None => self.begin(pipes, msg).map(Some),
             Message::To(key) => Ok(self.proceed(pipes, key, msg)),
@@ -109,12 +105,12 @@ impl Lb {
 
     /// Flushes the pipes that were written to since the last flush.
     #[inline]
-    pub(crate) fn flush(&mut self, pipes: &mut Pipes) {
+    pub fn flush(&mut self, pipes: &mut Pipes) {
         self.unflushed.flush(pipes);
     }
 
     /// Whether `send` would take a frame now.
-    pub(crate) fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+    pub fn can_send(&mut self, pipes: &mut Pipes) -> bool {
         if self.message != Message::None {
             return true;
         }

@@ -109,7 +109,7 @@ impl ActiveList {
 
 /// No pipe took the message, which is as it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct NotTaken;
+pub struct NotTaken;
 
 /// Writes to a pipe, which takes the message unless it is full, closed or gone.
 #[inline]

@@ -6,9 +6,10 @@
 
 use bytes::BytesMut;
 
+use crate::batch::Batch;
 use crate::error::ProtocolError;
 use crate::msg::Msg;
-use crate::zmtp::frame::{Batch, Body, COMMAND, Frame, MORE};
+use crate::zmtp::frame::{Body, COMMAND, Frame, MORE};
 use crate::zmtp::secretbox::{BoxKey, StreamKey, TAG_LEN};
 
 const MESSAGE: &[u8] = b"\x07MESSAGE";

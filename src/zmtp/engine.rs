@@ -10,7 +10,8 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Engine, Event, Failure, Run};
+use crate::batch::Batch;
+use crate::engine::{Engine, Event, Failure, Frames};
 use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
@@ -18,7 +19,7 @@ use crate::zap::Verdict;
 use crate::zmtp::cipher::{Cipher, OVERHEAD};
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{
-    Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE, RUN_MESSAGE_MAX, head_len,
+    COMMAND, Decoder, Frame, Framing, Limit, MORE, RUN_MESSAGE_MAX, head_len,
 };
 use crate::zmtp::greeting::Version;
 use crate::zmtp::group::Groups;
@@ -164,7 +165,7 @@ impl Engine for StreamEngine {
         matches!(&self.phase, Phase::Traffic(traffic) if traffic.has_runs)
     }
 
-    fn push_run(&mut self, run: Run<'_>) {
+    fn push_run(&mut self, run: Frames<'_>) {
         debug_assert!(self.wants_runs(), "no run was wanted");
         self.batch.push_run(run);
     }

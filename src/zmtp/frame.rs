@@ -1,15 +1,12 @@
 //! Frames: the stream cut into pieces with a length and a flag or two, in both forms there are.
 //!
-//! [`Decoder`] owns a frame that is still arriving, [`Batch`] owns what is still to be sent.
+//! [`Decoder`] owns a frame that is still arriving; what is still to be sent is in a [`Batch`].
 //! Neither knows what a frame says. The decoder never takes memory for bytes that are only
-//! announced, and its result never depends on how the stream was sliced; the batch never copies
-//! a large body.
+//! announced, and its result never depends on how the stream was sliced.
 
-use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::mem;
 
-use crate::engine;
+use crate::batch::Batch;
 use crate::error::ProtocolError;
 use crate::msg::Msg;
 use crate::record::{COPY_MAX, LONG, Run};
@@ -22,8 +19,6 @@ pub(crate) use crate::record::{COMMAND, MORE, head_len};
 const RUN_MAX: usize = 16 * 1024;
 /// No message in a run is larger than this.
 pub(crate) const RUN_MESSAGE_MAX: u64 = (RUN_MAX + COPY_MAX + 9) as u64;
-/// What a batch keeps of its memory when it is idle.
-const IDLE_CAPACITY: usize = 8 * 1024;
 /// How much space is made for a body at least, and from how much on that is worth it: what is
 /// shorter comes faster through the ordinary buffer, along with the frames behind it.
 const SPACE_MIN: usize = 64 * 1024;
@@ -346,166 +341,38 @@ impl Decoder {
     }
 }
 
-/// A large body in a [`Batch`].
-#[derive(Debug)]
-struct LargeBody {
-    msg: Msg,
-    /// Where it stands: in front of this byte of the batch.
-    at: usize,
-}
-
-/// What is to be sent: one run of bytes with heads and small bodies, and between them the large
-/// bodies in their own memory.
-///
-/// Invariant: `sent <= at <= bytes.len()` for each large body, in rising order; `body_sent` is
-/// less than the first one's length, and 0 if there is none.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    bytes: Vec<u8>,
-    bodies: VecDeque<LargeBody>,
-    /// How many of `bytes` are sent.
-    sent: usize,
-    /// How many bytes of the first large body are sent.
-    body_sent: usize,
-    /// How many bytes of large bodies are not sent.
-    bodies_pending: usize,
-}
-
+/// Frames in a [`Batch`].
 impl Batch {
     /// Adds a frame: `prefix` and then `body` are what it carries.
     pub(crate) fn push(&mut self, framing: Framing, flags: u8, prefix: &[u8], body: Msg) {
-        self.push_head(framing, flags, prefix.len() + body.len());
-        self.bytes.extend_from_slice(prefix);
-        if body.len() <= COPY_MAX {
-            self.bytes.extend_from_slice(&body);
-        } else {
-            self.push_body(body);
-        }
-    }
-
-    fn push_body(&mut self, msg: Msg) {
-        self.bodies_pending += msg.len();
-        let at = self.bytes.len();
-        self.bodies.push_back(LargeBody { msg, at });
-    }
-
-    /// Adds frames that are in the form of the wire already.
-    pub(crate) fn push_run(&mut self, run: engine::Run<'_>) {
-        match run {
-            engine::Run::Copy(bytes) => self.bytes.extend_from_slice(bytes),
-            engine::Run::Keep(bytes) => self.push_body(bytes.into()),
-        }
+        push_head(self.raw(), framing, flags, prefix.len() + body.len());
+        self.raw().extend_from_slice(prefix);
+        self.push_body(body);
     }
 
     /// Adds the head of a frame without flags; its body, of this size, is to be written to the end
     /// of what is returned.
     pub(crate) fn push_open_frame(&mut self, size: usize) -> &mut Vec<u8> {
-        self.push_head(Framing::V2, 0, size);
-        &mut self.bytes
+        push_head(self.raw(), Framing::V2, 0, size);
+        self.raw()
     }
+}
 
-    /// The batch for writing bytes that are not frames to its end.
-    pub(crate) fn raw(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
-    }
-
-    /// How many bytes are not sent.
-    pub(crate) fn pending(&self) -> usize {
-        self.bytes.len() - self.sent + self.bodies_pending
-    }
-
-    /// Shows the bytes to be sent; returns how many of the slices were filled in.
-    pub(crate) fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let parts = slices.iter_mut().zip(self.parts());
-        parts
-            .map(|(slice, part)| *slice = IoSlice::new(part))
-            .count()
-    }
-
-    /// The first `n` bytes of what was shown have been sent.
-    pub(crate) fn handle_sent(&mut self, n: usize) {
-        debug_assert!(n <= self.pending(), "more was sent than there is");
-        let mut n = n.min(self.pending());
-        while n > 0 {
-            n -= self.advance_bytes(n);
-            n -= self.advance_body(n);
+fn push_head(bytes: &mut Vec<u8>, framing: Framing, flags: u8, size: usize) {
+    match (framing, u8::try_from(size)) {
+        (Framing::V2, Ok(size)) => bytes.extend_from_slice(&[flags, size]),
+        (Framing::V2, Err(_)) => {
+            bytes.push(flags | LONG);
+            bytes.extend_from_slice(&(size as u64).to_be_bytes());
         }
-        self.forget_sent();
-    }
-
-    /// Gives back what an idle batch does not need.
-    pub(crate) fn shrink(&mut self) {
-        if self.pending() == 0 {
-            self.bytes.shrink_to(IDLE_CAPACITY);
-            self.bodies.shrink_to(0);
+        (Framing::V1, Ok(size @ ..=253)) => {
+            bytes.extend_from_slice(&[size + 1, flags]);
         }
-    }
-
-    fn push_head(&mut self, framing: Framing, flags: u8, size: usize) {
-        match (framing, u8::try_from(size)) {
-            (Framing::V2, Ok(size)) => self.bytes.extend_from_slice(&[flags, size]),
-            (Framing::V2, Err(_)) => {
-                self.bytes.push(flags | LONG);
-                self.bytes.extend_from_slice(&(size as u64).to_be_bytes());
-            }
-            (Framing::V1, Ok(size @ ..=253)) => {
-                self.bytes.extend_from_slice(&[size + 1, flags]);
-            }
-            (Framing::V1, Ok(_) | Err(_)) => {
-                self.bytes.push(0xFF);
-                self.bytes
-                    .extend_from_slice(&(size as u64 + 1).to_be_bytes());
-                self.bytes.push(flags);
-            }
+        (Framing::V1, Ok(_) | Err(_)) => {
+            bytes.push(0xFF);
+            bytes.extend_from_slice(&(size as u64 + 1).to_be_bytes());
+            bytes.push(flags);
         }
-    }
-
-    /// All that is to be sent, in order, as slices that are not empty.
-    fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let mut from = self.sent;
-        let mut body_from = self.body_sent;
-        let last = self.bodies.back().map_or(self.sent, |body| body.at);
-        self.bodies
-            .iter()
-            .flat_map(move |body| {
-                let before = &self.bytes[mem::replace(&mut from, body.at)..body.at];
-                [before, &body.msg[mem::take(&mut body_from)..]]
-            })
-            .chain([&self.bytes[last..]])
-            .filter(|part| !part.is_empty())
-    }
-
-    /// Moves over at most `n` bytes in front of the first large body; returns over how many.
-    fn advance_bytes(&mut self, n: usize) -> usize {
-        let end = self.bodies.front().map_or(self.bytes.len(), |body| body.at);
-        let step = n.min(end - self.sent);
-        self.sent += step;
-        step
-    }
-
-    /// Moves over at most `n` bytes of the first large body, and drops it at its end.
-    fn advance_body(&mut self, n: usize) -> usize {
-        let len = self.bodies.front().map_or(0, |body| body.msg.len());
-        let step = n.min(len - self.body_sent);
-        self.body_sent += step;
-        self.bodies_pending -= step;
-        if self.body_sent == len {
-            self.bodies.pop_front();
-            self.body_sent = 0;
-        }
-        step
-    }
-
-    /// Takes what is sent out of `bytes`, once that is more than is left to be moved.
-    fn forget_sent(&mut self) {
-        if self.sent * 2 <= self.bytes.len() {
-            return;
-        }
-        self.bytes.drain(..self.sent);
-        for body in &mut self.bodies {
-            body.at -= self.sent;
-        }
-        self.sent = 0;
     }
 }
 

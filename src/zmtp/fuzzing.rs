@@ -8,6 +8,7 @@
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
+use crate::batch::Batch;
 use crate::engine::{Engine, Event, Failure, next_events};
 use crate::error::ProtocolError;
 use crate::keys::{CurveKeyPair, SecretKey};
@@ -16,7 +17,7 @@ use crate::options::{Options, SocketType};
 use crate::security::{Curve, Plain, Security};
 use crate::zap::Verdict;
 use crate::zmtp::command::{self, Command};
-use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
+use crate::zmtp::frame::{COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::{Greeting, MechanismName, Version};
 use crate::zmtp::{EngineSpec, StreamEngine, zap};
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::batch::Batch;
 use crate::engine::Failure;
 use crate::error::{ProtocolError, ZapError};
 use crate::msg::{Metadata, Msg};
@@ -18,7 +19,7 @@ use crate::zap::{AuthRequest, Credentials, Verdict};
 use crate::zmtp::cipher::Cipher;
 use crate::zmtp::command;
 use crate::zmtp::curve::{CurveClient, CurveServer};
-use crate::zmtp::frame::{Batch, COMMAND, Decoder, Framing, Limit};
+use crate::zmtp::frame::{COMMAND, Decoder, Framing, Limit};
 use crate::zmtp::greeting::{self, Greeting, Version};
 use crate::zmtp::heartbeat::deadline;
 use crate::zmtp::mechanism::{Mechanism, Ours, Status, check_routing_id};

@@ -46,6 +46,7 @@ fn silent_session(mailbox: &Arc<Mailbox<SocketCmd>>) -> (IoCmd, std::os::unix::n
             events: EventSink::default(),
             doorkeeper: Arc::new(crate::command::Nobody),
             roster: Arc::default(),
+            protocol: None,
         },
         link: LinkSpec::Accepted {
             socket: ours.into(),
@@ -94,6 +95,7 @@ fn who_goes_on_is_in_the_next_round_once_however_often_it_was_run() {
             events: EventSink::default(),
             doorkeeper: Arc::new(crate::command::Nobody),
             roster: Arc::default(),
+            protocol: None,
         },
         socket: udp.into(),
         form: DatagramForm::Receive,

@@ -33,6 +33,7 @@ fn session(socket_type: SocketType) -> (SessionBase, PipeEnd) {
         events: EventSink::default(),
         doorkeeper: Arc::new(crate::command::Nobody),
         roster: Arc::default(),
+        protocol: None,
     };
     let endpoint = Endpoint::for_connect("tcp://127.0.0.1:1").unwrap();
     let spec = SessionSpec {

@@ -7,7 +7,7 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use mio::net::UnixStream;
@@ -82,6 +82,10 @@ fn bind_path(
         socket.bind(&address).map_err(Error::from_address)?;
     }
     let file = IpcFile::new(path, directory)?;
+    if let Some(mode) = options.ipc_mode {
+        // Before anybody can connect.
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
     socket.listen(options.backlog)?;
     Ok((socket, Some(file)))
 }

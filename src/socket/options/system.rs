@@ -243,6 +243,28 @@ impl Socket {
         Ok(self.processed()?.options.ipc_takeover)
     }
 
+    /// Sets the mode of the file of an ipc listener, as `chmod` takes it: to connect, a peer must
+    /// be allowed to write. It has that mode before anybody can connect. `None` leaves it to the
+    /// umask. Default `None`. Takes effect for endpoints bound later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for what is no mode, [`Error::Term`].
+    pub fn set_ipc_mode(&self, mode: Option<u32>) -> Result<()> {
+        if mode.is_some_and(|mode| mode > 0o7777) {
+            return Err(Error::InvalidArgument("a mode has at most twelve bits"));
+        }
+        self.processed()?.options.ipc_mode = mode;
+        Ok(())
+    }
+
+    /// The value of [`Socket::set_ipc_mode`].
+    ///
+    /// # Errors
+    /// [`Error::Term`].
+    pub fn get_ipc_mode(&self) -> Result<Option<u32>> {
+        Ok(self.processed()?.options.ipc_mode)
+    }
+
     // ── the proxy ────────────────────────────────────────────────────────────────────────────
 
     /// Connects over tcp through a SOCKS5 proxy, `host` or `host:port` (`ZMQ_SOCKS_PROXY`), which looks

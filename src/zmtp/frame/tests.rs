@@ -1,6 +1,9 @@
 //! What frames look like, and that slicing the stream anyhow changes nothing.
 
+use std::io::IoSlice;
+
 use super::*;
+use crate::record::COPY_MAX;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -251,30 +254,6 @@ fn a_large_body_is_sent_from_its_own_memory() {
     assert_eq!(batch.poll_transmit(&mut slices), 3);
     assert_eq!(slices[1].as_ptr(), large.as_ptr());
     assert_eq!(batch.pending(), 7 + 9 + large.len() + 7);
-}
-
-#[test]
-fn a_batch_forgets_what_was_sent() {
-    let mut batch = Batch::default();
-    for _ in 0..10_000 {
-        batch.push(Framing::V2, 0, &[], Msg::zeroed(1000));
-        batch.push(Framing::V2, 0, &[], Msg::zeroed(COPY_MAX + 1));
-        batch.handle_sent(batch.pending() - 10);
-    }
-    assert!(batch.bytes.capacity() < 16 * 1024);
-    assert!(batch.bodies.capacity() < 16);
-}
-
-#[test]
-fn an_idle_batch_gives_its_memory_back() {
-    let mut batch = Batch::default();
-    for _ in 0..100 {
-        batch.push(Framing::V2, 0, &[], Msg::zeroed(1000));
-    }
-    batch.shrink();
-    assert_eq!(take_all(&mut batch, usize::MAX).len(), 100 * 1009);
-    batch.shrink();
-    assert!(batch.bytes.capacity() <= IDLE_CAPACITY);
 }
 
 fn framing() -> impl Strategy<Value = Framing> {

@@ -1,0 +1,53 @@
+//! From arguments to a frame, without an allocation where that can be.
+
+use std::cell::Cell;
+
+use ferrozmq::Msg;
+
+use crate::error::Result;
+use crate::value::{Encoder, ToArgs};
+
+/// What a thread encodes with.
+#[derive(Debug, Default)]
+struct Desk {
+    encoder: Encoder,
+    msg: Msg,
+}
+
+/// From how much on a message is better moved than copied.
+const MOVE_MIN: usize = 4 * 1024;
+
+thread_local! {
+    static DESK: Cell<Option<Box<Desk>>> = const { Cell::new(None) };
+}
+
+/// Encodes a message and sends it. What `send` leaves in the frame is used for the next message.
+#[inline]
+pub(crate) fn encoded<T>(
+    args: &(impl ToArgs + ?Sized),
+    send: impl FnOnce(&mut Msg) -> Result<T>,
+) -> Result<T> {
+    encoded_by(|encoder| encoder.args(args).map(drop), send)
+}
+
+/// As [`encoded`], of a message that is made by hand.
+#[inline]
+pub(crate) fn encoded_by<T>(
+    encode: impl FnOnce(&mut Encoder) -> std::result::Result<(), crate::EncodeError>,
+    send: impl FnOnce(&mut Msg) -> Result<T>,
+) -> Result<T> {
+    // It is taken out while it is used: arguments are the application's, and may send as well.
+    let mut desk = DESK.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    desk.encoder.clear();
+    encode(&mut desk.encoder)?;
+    let bytes = desk.encoder.finish()?;
+    let outcome = if bytes.len() < MOVE_MIN {
+        desk.msg.copy_from(bytes);
+        send(&mut desk.msg)
+    } else {
+        send(&mut desk.encoder.take()?)
+    };
+    // Without thread-locals, in a destructor of one, the next has to make do as well.
+    let _ = DESK.try_with(|place| place.set(Some(desk)));
+    outcome
+}
