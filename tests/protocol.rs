@@ -211,6 +211,7 @@ fn keeper(ctx: &Ctx) -> (Socket, Receiver<&'static str>) {
         })
         .unwrap();
     keeper.set_immediate(true).unwrap();
+    keeper.set_sndhwm(0).unwrap();
     keeper.bind("tcp://127.0.0.1:*").unwrap();
     (keeper, told)
 }
