@@ -17,21 +17,11 @@ use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
 use crate::options::Options;
 use crate::pipe::{PipeEnd, PipeEvent, PipePeer};
+use crate::roster::Roster;
+pub(crate) use crate::roster::{ChildId, EndpointId};
 use crate::signaler::Signal;
 use crate::slab::Key;
 use crate::zap::{AuthRequest, Verdict};
-
-/// One of a socket's endpoints: what one call of bind or connect made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct EndpointId(pub(crate) u64);
-
-/// The address of a listener or session.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct ChildId {
-    /// Which I/O thread it lives on.
-    pub thread: usize,
-    pub key: Key,
-}
 
 /// What an I/O thread is told.
 #[derive(Debug)]
@@ -66,10 +56,8 @@ pub(crate) enum SocketCmd {
     Pipe(Key, PipeEvent),
     /// A new pipe.
     Bind(Box<PipeEnd>, EndpointId),
-    /// A listener or session has started.
-    ChildUp(EndpointId, ChildId),
-    /// A listener or session is gone.
-    ChildGone(EndpointId, ChildId),
+    /// Listeners or sessions have started, or are gone: see the [`Roster`].
+    Children,
     /// A sender's pipe.
     AddFeed(Box<PipeEnd>),
     /// News of a sender's pipe.
@@ -180,8 +168,25 @@ pub(crate) struct Parent {
     pub options: Arc<Options>,
     pub events: EventSink,
     pub doorkeeper: Arc<dyn Doorkeeper>,
+    pub roster: Arc<Roster>,
     /// What is spoken over connections, if it is none of ZeroMQ's protocols.
     pub protocol: Option<Arc<dyn Protocol>>,
+}
+
+impl Parent {
+    /// A child begins: the one that bind or connect has launched (`own`), or an accepted connection.
+    pub(crate) fn enter(&self, child: ChildId, own: bool) {
+        if self.roster.enter(child, self.endpoint, own) {
+            self.mailbox.post(SocketCmd::Children);
+        }
+    }
+
+    /// A child is gone; to be said last.
+    pub(crate) fn leave(&self, child: ChildId) {
+        if self.roster.leave(child, self.endpoint) {
+            self.mailbox.post(SocketCmd::Children);
+        }
+    }
 }
 
 /// A protocol that another crate brings: what has an engine made for each connection.

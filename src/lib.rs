@@ -155,6 +155,7 @@ mod routing;
 mod pattern;
 
 // Layer 4: the vocabulary of threads.
+mod roster;
 #[cfg_attr(
     not(feature = "protocols"),
     allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")

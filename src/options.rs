@@ -172,6 +172,12 @@ impl SocketType {
         matches!(self, Self::PUB | Self::XPUB)
     }
 
+    /// Whether the type has any use for what its peers send. What nobody reads must not keep a
+    /// session from reading on, or it would not hear of the connection's end.
+    pub(crate) fn listens(self) -> bool {
+        !matches!(self, Self::PUSH | Self::SCATTER)
+    }
+
     /// Whether the type subscribes: what waits for it in a broken connection's pipe is stale.
     pub(crate) fn subscribes(self) -> bool {
         matches!(self, Self::SUB | Self::XSUB | Self::DISH)
@@ -436,6 +442,8 @@ pub(crate) struct Options {
     pub heartbeat: Heartbeat,
     /// The largest frame accepted; `None` is no limit.
     pub max_msg_size: Option<u64>,
+    /// The same for all frames of a message together, with their heads.
+    pub max_multipart_size: Option<u64>,
     /// How often a thread that waits gives way to others before it sleeps.
     pub spin: u32,
     pub backlog: i32,
@@ -501,6 +509,7 @@ impl Options {
             handshake_interval: Some(Duration::from_secs(30)),
             heartbeat: Heartbeat::default(),
             max_msg_size: None,
+            max_multipart_size: None,
             spin: DEFAULT_SPIN,
             backlog: 100,
             send_buffer: None,

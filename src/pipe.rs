@@ -92,6 +92,8 @@ struct Common {
     /// reader's. On a cache line of its own, as both look at it with every message.
     capacities: CacheLine<[AtomicU64; 2]>,
     shares: Mutex<[Shares; 2]>,
+    /// See [`PipeEnd::make_known`].
+    known: AtomicBool,
     sides: [CacheLine<Side>; 2],
 }
 
@@ -100,6 +102,7 @@ impl Common {
         Self {
             capacities: CacheLine([AtomicU64::new(0), AtomicU64::new(0)]),
             shares: Mutex::new(Default::default()),
+            known: AtomicBool::new(false),
             sides: [CacheLine(Side::new()), CacheLine(Side::new())],
         }
     }
@@ -128,6 +131,12 @@ struct Side {
     endpoints: Mutex<Option<StdArc<EndpointPair>>>,
     /// This side waits for room to write.
     blocked: AtomicBool,
+    /// Somebody is there on this side, as last said.
+    joined: AtomicBool,
+    /// The peer's owner is on its way to hear of that, and of a hiccup: one word of each is enough,
+    /// however often a connection comes and goes while nobody listens.
+    joining: AtomicBool,
+    hiccuping: AtomicBool,
 }
 
 impl Side {
@@ -139,6 +148,9 @@ impl Side {
             written: AtomicU64::new(0),
             endpoints: Mutex::new(None),
             blocked: AtomicBool::new(false),
+            joined: AtomicBool::new(false),
+            joining: AtomicBool::new(false),
+            hiccuping: AtomicBool::new(false),
         }
     }
 
@@ -452,10 +464,28 @@ impl PipeEnd {
                 // An owner that knows several pipes by one key hears of former ones too.
                 self.peer_gone = self.theirs().gone.load(Ordering::Acquire);
             }
-            PipeEvent::Joined => self.joined = true,
-            PipeEvent::Parted => self.joined = false,
-            PipeEvent::Writable | PipeEvent::Hiccup => {}
+            PipeEvent::Joined | PipeEvent::Parted => {
+                // AcqRel: partner of the `swap` in `report`. Either that comes later and posts
+                // again, or we see what was said before it.
+                self.theirs().joining.swap(false, Ordering::AcqRel);
+                self.joined = self.theirs().joined.load(Ordering::Relaxed);
+            }
+            PipeEvent::Hiccup => {
+                // As above; what is said again is written after this.
+                self.theirs().hiccuping.swap(false, Ordering::AcqRel);
+            }
+            PipeEvent::Writable => {}
         }
+    }
+
+    /// Takes note that one of the ends is known to somebody; whether either was before.
+    pub(crate) fn make_known(&self) -> bool {
+        self.common.known.swap(true, Ordering::Relaxed)
+    }
+
+    /// The peer was there before this end was attached, so that it could not be told.
+    pub(crate) fn set_joined(&mut self) {
+        self.joined = true;
     }
 
     /// Whether the peer is gone. What it wrote can still be read.
@@ -473,8 +503,13 @@ impl PipeEnd {
         self.joined && !self.peer_gone
     }
 
-    /// Tells the peer's owner that somebody is there on this side, or nobody for now.
+    /// Tells the peer's owner, whose end is attached, that somebody is there on this side, or nobody
+    /// for now.
     pub(crate) fn report(&self, is_there: bool) {
+        self.ours().joined.store(is_there, Ordering::Relaxed);
+        if self.ours().joining.swap(true, Ordering::AcqRel) {
+            return;
+        }
         self.theirs().post(if is_there {
             PipeEvent::Joined
         } else {
@@ -799,9 +834,12 @@ impl PipeEnd {
         }
     }
 
-    /// Reader: tells the writer that its connection was lost, see [`PipeEvent::Hiccup`].
+    /// Reader: tells the writer, whose end is attached, that its connection was lost, see
+    /// [`PipeEvent::Hiccup`].
     pub(crate) fn hiccup(&mut self) {
-        self.theirs().post(PipeEvent::Hiccup);
+        if !self.ours().hiccuping.swap(true, Ordering::AcqRel) {
+            self.theirs().post(PipeEvent::Hiccup);
+        }
     }
 }
 

@@ -45,17 +45,27 @@ impl Spin {
     const MOST: u32 = 12;
 
     /// Looks at most `times` times whether there is `news`; whether there was.
-    pub(crate) fn spin(&self, times: u32, mut news: impl FnMut() -> bool) -> bool {
+    pub(crate) fn spin(&self, times: u32, news: impl FnMut() -> bool) -> bool {
+        self.spin_by(Instant::now, times, news)
+    }
+
+    /// The same by any clock.
+    fn spin_by(
+        &self,
+        clock: impl Fn() -> Instant,
+        times: u32,
+        mut news: impl FnMut() -> bool,
+    ) -> bool {
         // Relaxed: these are one thread's own numbers.
         let skip = self.skip.load(Ordering::Relaxed);
         if skip > 0 {
             self.skip.store(skip - 1, Ordering::Relaxed);
             return false;
         }
-        let mut last = Instant::now();
+        let mut last = clock();
         for _ in 0..times {
             std::thread::yield_now();
-            let now = Instant::now();
+            let now = clock();
             let is_crowded = now - std::mem::replace(&mut last, now) > Self::LONG;
             if is_crowded {
                 self.go_without();
@@ -276,7 +286,7 @@ impl Signal for NoSignal {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::cell::Cell;
 
     #[test]
     fn a_signal_given_before_the_wait_is_not_lost() {
@@ -289,21 +299,21 @@ mod tests {
 
     #[test]
     fn after_a_long_absence_the_next_waits_go_without_looking() {
-        let spin = Spin::default();
+        let (spin, time) = (Spin::default(), Cell::new(Instant::now()));
         let mut looks = 0;
         let is_late = || {
             looks += 1;
-            let end = Instant::now() + 2 * Spin::LONG;
-            while Instant::now() < end {}
+            time.set(time.get() + 2 * Spin::LONG);
             false
         };
-        assert!(!spin.spin(10, is_late));
+        let clock = || time.get();
+        assert!(!spin.spin_by(clock, 10, is_late));
         assert_eq!(looks, 2, "the second came late");
         for _ in 0..4 {
-            assert!(!spin.spin(10, || unreachable!("it goes without")));
+            assert!(!spin.spin_by(clock, 10, || unreachable!("it goes without")));
         }
-        assert!(spin.spin(10, || true));
-        assert!(spin.spin(10, || true));
+        assert!(spin.spin_by(clock, 10, || true));
+        assert!(spin.spin_by(clock, 10, || true));
     }
 
     #[test]

@@ -326,7 +326,15 @@ impl Socket {
         check_flags(flags, DONTWAIT | SNDMORE)?;
         join(frames, flags & SNDMORE != 0)?;
         let mut base = self.base();
-        frames.hand_over(|frame| send_waiting(&mut base, frame, flags))?;
+        let mut begun = false;
+        frames.hand_over(|frame| {
+            if begun {
+                // Where the first fits the others do, even if the context ends meanwhile.
+                return base.send(frame).map_err(error_of);
+            }
+            begun = true;
+            send_waiting(&mut base, frame, flags)
+        })?;
         base.flush();
         Ok(())
     }
@@ -516,7 +524,7 @@ impl Socket {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let ready = self.get_events()? & events;
-            if ready != 0 || !self.base().wait(deadline) {
+            if ready != 0 || timeout == Some(Duration::ZERO) || !self.base().wait(deadline) {
                 return Ok(ready);
             }
         }
@@ -568,11 +576,7 @@ fn bind_network(base: &mut SocketBase, text: &str, endpoint: &Endpoint) -> Resul
         }) => {
             base.options.use_fd = None;
             let guard = file.map(|file| Box::new(file) as Box<dyn std::fmt::Debug + Send + Sync>);
-            let fd = std::os::fd::AsRawFd::as_raw_fd(&socket);
-            let event = Event::new(EventKind::Listening { fd }, &endpoint, "");
-            base.bind_listener(text, endpoint, socket, guard)?;
-            base.events.emit(event);
-            Ok(())
+            base.bind_listener(text, endpoint, socket, guard)
         }
         Err(error) => {
             let kind = EventKind::BindFailed {

@@ -5,6 +5,7 @@
 //! descriptor: what must be opened is opened by `socket.rs` and handed to an I/O thread.
 
 use std::collections::{HashMap, HashSet};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use crate::msg::{Metadata, Msg};
 use crate::options::{Options, SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
 use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued};
+use crate::roster::Roster;
 use crate::signaler::{Signal, Signaler};
 use crate::slab::{Key, Slab};
 
@@ -68,6 +70,7 @@ pub(crate) struct SocketBase {
     last_endpoint: String,
     /// Listeners and sessions that have been launched and are not gone.
     children: usize,
+    roster: Arc<Roster>,
     /// Set when the socket is closed: how long its children may linger.
     closing: Option<Option<Duration>>,
     stopped: bool,
@@ -98,6 +101,7 @@ impl SocketBase {
             last_bond: 0,
             last_endpoint: String::new(),
             children: 0,
+            roster: Arc::default(),
             closing: None,
             stopped: false,
             feeds: Feeds::new(),
@@ -189,8 +193,7 @@ impl SocketBase {
         match command {
             SocketCmd::Pipe(key, event) => self.on_pipe(key, event),
             SocketCmd::Bind(end, endpoint) => self.on_bind(*end, endpoint),
-            SocketCmd::ChildUp(endpoint, child) => self.on_child_up(endpoint, child),
-            SocketCmd::ChildGone(endpoint, child) => self.on_child_gone(endpoint, child),
+            SocketCmd::Children => self.on_children(),
             SocketCmd::AddFeed(feed) => {
                 if !self.stopped && self.closing.is_none() {
                     self.feeds.add(*feed, &self.mailbox);
@@ -272,6 +275,7 @@ impl SocketBase {
     }
 
     fn on_bind(&mut self, mut end: PipeEnd, endpoint: EndpointId) {
+        self.roster.adopt(&end);
         let bond = self.bonds.get(&endpoint);
         // A closed socket drops the pipe, so that its other end hears of the close.
         let Some(bond) = bond.filter(|bond| !bond.closing && self.closing.is_none()) else {
@@ -281,7 +285,7 @@ impl SocketBase {
         let inproc = bond.own.is_none();
         end.set_hwm(self.options.send_hwm, self.options.recv_hwm);
         // It was handed over by somebody who is there.
-        end.on_event(PipeEvent::Joined);
+        end.set_joined();
         if inproc {
             self.introduce(&mut end);
             if let Some(farewell) = self.options.farewell() {
@@ -291,12 +295,23 @@ impl SocketBase {
         self.take_pipe(end, endpoint, origin);
     }
 
-    fn on_child_up(&mut self, endpoint: EndpointId, child: ChildId) {
-        let bond = self.bonds.get_mut(&endpoint);
-        match bond {
-            // The first to come up is the one that bind or connect launched and counted.
-            Some(bond) if bond.own.is_none() => bond.own = Some(child),
-            Some(_) | None => self.children += 1,
+    fn on_children(&mut self) {
+        for (child, change) in self.roster.take() {
+            if change.has_come {
+                self.on_child_up(change.endpoint, child, change.own);
+            }
+            if change.is_gone {
+                self.on_child_gone(change.endpoint, child);
+            }
+        }
+    }
+
+    fn on_child_up(&mut self, endpoint: EndpointId, child: ChildId, own: bool) {
+        // What bind or connect has launched was counted then.
+        if !own {
+            self.children += 1;
+        } else if let Some(bond) = self.bonds.get_mut(&endpoint) {
+            bond.own = Some(child);
         }
         let linger = self.linger();
         let Some(bond) = self.bonds.get_mut(&endpoint) else {
@@ -376,6 +391,10 @@ impl SocketBase {
         guard: Option<Box<dyn std::fmt::Debug + Send + Sync>>,
     ) -> Result<(), Error> {
         let thread = self.choose_thread()?;
+        // Before the first connection can be accepted.
+        let fd = socket.as_raw_fd();
+        let listening = Event::new(EventKind::Listening { fd }, &resolved, "");
+        self.events.emit(listening);
         let id = self.new_bond(text, &resolved, BondKind::Bound);
         let parent = self.parent(id);
         let spec = ListenSpec {
@@ -656,6 +675,7 @@ impl SocketBase {
             options: options.into(),
             events: self.events.clone(),
             doorkeeper: self.around.registry.clone(),
+            roster: self.roster.clone(),
             protocol: self.protocol.clone(),
         }
     }

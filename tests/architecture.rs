@@ -65,7 +65,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
         &[("ypipe.rs", "what a chunk asks of its two users")],
     ),
     (
-        "Instant::now()",
+        "Instant::now",
         &[
             ("io/poller.rs", "the one clock below the API"),
             ("ctx.rs", "term takes a time limit"),
@@ -110,6 +110,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
             ("monitor.rs", "the monitor, which can change"),
             ("inproc.rs", "the names of a context"),
             ("census.rs", "the sockets of a context"),
+            ("roster.rs", "the children of a socket"),
             ("ctx.rs", "the context's options and threads"),
             ("shared.rs", "a socket that several threads use"),
             (

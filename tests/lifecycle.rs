@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "common/peer.rs"]
+mod peer;
 
 #[path = "lifecycle/endings.rs"]
 mod endings;

@@ -30,10 +30,14 @@
 //! # }
 //! ```
 //!
+//! [`rpc`] calls functions in another process through them, and [`pm2`] talks to daemons of the process
+//! manager.
+//!
 //! # Async
 //!
 //! [`Pull::into_async`], [`Sub::into_async`] and [`Rep::recv_async`] receive in async code, on any
-//! runtime; a [`Reply`] is a future. Sending does not wait.
+//! runtime; a [`Reply`] and an
+//! [`rpc::Call`] are futures. Sending does not wait.
 //!
 //! # Where it departs from axon
 //!

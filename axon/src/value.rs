@@ -20,20 +20,24 @@
 //!   U+FFFD. What came is still there in [`Arg::as_wire`].
 //! * A string that is not UTF-8 is read with U+FFFD for what is none, as in Node.
 
+mod args;
+mod encoder;
+mod message;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use ferrozmq::Msg;
-use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::value::SeqDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use serde::forward_to_deserialize_any;
 
-use crate::amp::{self, LENGTH, Limits, MAX_ARGS, Walk};
+pub use args::{FromArgs, Json, Raw, ToArg, ToArgs};
+pub use encoder::{EncodeError, Encoder};
+pub use message::{Args, Message};
 
 const STR: &[u8] = b"s:";
 const JSON: &[u8] = b"j:";
-/// From how many bytes on a message takes over the memory it was encoded in.
-const MOVE_MIN: usize = 4 * 1024;
 
 /// An argument as a value.
 ///
@@ -167,31 +171,6 @@ json_values!(
     ()
 );
 
-/// Why a message cannot be sent.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EncodeError {
-    /// A message has no arguments. A peer in Node would lose the message behind it.
-    #[error("a message must have an argument; null will do")]
-    NoArgs,
-    /// A message has more than 15 arguments, or a request or a reply more than 14 beside its id.
-    #[error(
-        "a message has at most {MAX_ARGS} arguments, of which a request and its reply need one"
-    )]
-    TooManyArgs,
-    /// An argument has 4 GiB or more, prefix included.
-    #[error("an argument must be smaller than 4 GiB")]
-    TooLarge,
-    /// Bytes begin with `s:` or `j:`, and would arrive as a string or as JSON; see [`Raw`].
-    #[error(
-        "bytes that begin with s: or j: would not arrive as bytes; Raw sends them all the same"
-    )]
-    AmbiguousBytes,
-    /// A value cannot be written as JSON, or [`Raw`] bytes begin with `j:` and are no JSON.
-    #[error("no JSON: {0}")]
-    Json(#[from] serde_json::Error),
-}
-
 /// Why an argument cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -304,6 +283,19 @@ impl<'a> Arg<'a> {
         }
     }
 
+    /// A value of a type of yours, whatever it came as. Bytes are read as bytes: a `Vec<u8>`, an array,
+    /// [`Bytes`] and whatever else serde reads from some.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Json`] if it is not that type or no JSON.
+    pub fn parse<T: DeserializeOwned>(self) -> Result<T, DecodeError> {
+        match self.kind() {
+            Kind::Str | Kind::Json => self.json(),
+            Kind::Bytes => Ok(T::deserialize(RawBytes(self.wire))?),
+        }
+    }
+
     /// Whatever it is.
     ///
     /// # Errors
@@ -340,6 +332,49 @@ impl fmt::Debug for Arg<'_> {
             Kind::Json => f.write_str(&text),
             Kind::Bytes => write!(f, "b\"{}\"", self.wire.escape_ascii()),
         }
+    }
+}
+
+/// Bytes for serde: bytes, or a list of them for who wants that.
+struct RawBytes<'a>(&'a [u8]);
+
+impl<'de> Deserializer<'de> for RawBytes<'_> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_bytes(self.0)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_seq(SeqDeserializer::new(self.0.iter().copied()))
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        if len != self.0.len() {
+            return Err(serde::de::Error::invalid_length(self.0.len(), &visitor));
+        }
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -419,578 +454,6 @@ fn js_string(json: serde_json::Value) -> String {
         serde_json::Value::Object(_) => "[object Object]".to_owned(),
     }
 }
-
-/// A message: 1 to 15 arguments, or none if it came from a peer that does not care.
-///
-/// It holds the bytes that came, and takes an argument apart when it is read. The default is an empty
-/// one, to receive into.
-///
-/// ```
-/// use ferrozmq_axon::{Json, Message};
-///
-/// let message = Message::new(&("user:login", Json(&["tobi"]), 42))?;
-/// assert_eq!(message.len(), 3);
-/// assert_eq!(message.get(0)?.text()?, "user:login");
-/// assert_eq!(message.get(1)?.json::<Vec<String>>()?, ["tobi"]);
-/// let (topic, names, n): (String, Vec<String>, u8) = message.parse()?;
-/// assert_eq!(n, 42);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Message {
-    /// Invariant: a whole message of AMP, or no bytes, and then no arguments.
-    msg: Msg,
-    /// Which of the arguments in it are the message's: the others served the pattern.
-    first: u8,
-    end: u8,
-}
-
-impl Message {
-    /// A message with these arguments, to be sent to several sockets or more than once.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] if these can be no arguments.
-    pub fn new<A: ToArgs + ?Sized>(args: &A) -> Result<Self, EncodeError> {
-        let mut encoder = Encoder::new();
-        encoder.args(args)?;
-        Ok(Self::from_wire(encoder.take()?))
-    }
-
-    /// The message that these bytes are, if they are one, as on a connection.
-    #[must_use]
-    pub fn from_bytes(bytes: impl Into<Msg>) -> Option<Self> {
-        let msg = bytes.into();
-        let no_limits = Limits {
-            arg: usize::MAX,
-            message: usize::MAX,
-        };
-        let size = msg.len();
-        let is_whole = amp::walk(&msg, &no_limits) == Ok(Walk::Whole(size));
-        is_whole.then(|| Self::from_wire(msg))
-    }
-
-    /// A frame that is known to hold one whole message.
-    pub(crate) fn from_wire(msg: Msg) -> Self {
-        debug_assert!(!msg.is_empty(), "a whole message has a first byte");
-        let end = Self::count(&msg);
-        Self { msg, first: 0, end }
-    }
-
-    /// Puts another frame in the place of this one, built by `fill`, which leaves one whole message
-    /// there, or fails and leaves what it likes: then the message has no arguments.
-    pub(crate) fn refill<E>(
-        &mut self,
-        fill: impl FnOnce(&mut Msg) -> Result<(), E>,
-    ) -> Result<(), E> {
-        (self.first, self.end) = (0, 0);
-        fill(&mut self.msg)?;
-        self.end = Self::count(&self.msg);
-        Ok(())
-    }
-
-    /// How many arguments are in a frame that holds a whole message.
-    fn count(msg: &[u8]) -> u8 {
-        #[expect(clippy::cast_possible_truncation, reason = "at most 15")]
-        msg.first().map_or(0, |&meta| amp::args(meta) as u8)
-    }
-
-    /// The frame that holds the message, with all arguments it came with.
-    pub(crate) fn into_wire(self) -> Msg {
-        self.msg
-    }
-
-    /// How many arguments there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        usize::from(self.end - self.first)
-    }
-
-    /// Whether there are no arguments. A peer can send such a message.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.first == self.end
-    }
-
-    /// An argument, counted from 0.
-    ///
-    /// # Errors
-    ///
-    /// [`DecodeError::Missing`] if there are not so many.
-    pub fn get(&self, index: usize) -> Result<Arg<'_>, DecodeError> {
-        self.iter().nth(index).ok_or(DecodeError::Missing(index))
-    }
-
-    /// All arguments in their order.
-    #[must_use]
-    pub fn iter(&self) -> Args<'_> {
-        let mut args = Args {
-            rest: self.msg.get(1..).unwrap_or_default(),
-            left: usize::from(self.end),
-        };
-        for _ in 0..self.first {
-            args.next();
-        }
-        args
-    }
-
-    /// All arguments as values.
-    ///
-    /// # Errors
-    ///
-    /// [`DecodeError::Json`] if one begins as JSON and is none.
-    pub fn to_values(&self) -> Result<Vec<Value>, DecodeError> {
-        self.iter().map(Arg::to_value).collect()
-    }
-
-    /// The arguments as a tuple, each as with [`Arg::json`]; for bytes ask [`Message::get`]. More
-    /// arguments than asked for do not matter.
-    ///
-    /// # Errors
-    ///
-    /// [`DecodeError`] of the first argument that is missing or something else.
-    pub fn parse<T: FromArgs>(&self) -> Result<T, DecodeError> {
-        T::from_args(&mut self.iter())
-    }
-
-    /// Takes the last argument off.
-    pub(crate) fn pop(&mut self) -> Option<Bytes> {
-        let last = self.iter().last()?;
-        let wire = Bytes::copy_from_slice(last.as_wire());
-        self.end -= 1;
-        Some(wire)
-    }
-
-    /// Takes the first argument off.
-    pub(crate) fn shift(&mut self) {
-        if !self.is_empty() {
-            self.first += 1;
-        }
-    }
-}
-
-impl fmt::Debug for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self).finish()
-    }
-}
-
-impl<'a> IntoIterator for &'a Message {
-    type Item = Arg<'a>;
-    type IntoIter = Args<'a>;
-
-    fn into_iter(self) -> Args<'a> {
-        self.iter()
-    }
-}
-
-/// The arguments of a [`Message`].
-#[derive(Clone, Debug)]
-pub struct Args<'a> {
-    rest: &'a [u8],
-    left: usize,
-}
-
-impl<'a> Iterator for Args<'a> {
-    type Item = Arg<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Arg<'a>> {
-        self.left = self.left.checked_sub(1)?;
-        let size = usize::try_from(amp::length(self.rest)?).ok()?;
-        let (wire, rest) = self.rest[LENGTH..].split_at_checked(size)?;
-        self.rest = rest;
-        Some(Arg { wire })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl ExactSizeIterator for Args<'_> {}
-
-/// Makes messages, one after another, in one buffer.
-///
-/// ```
-/// use ferrozmq_axon::Encoder;
-///
-/// let mut encoder = Encoder::new();
-/// encoder.str("tobi")?.json(&[1, 2])?.bytes(b"\x01\x02")?;
-/// assert_eq!(encoder.finish()?, b"\x13\0\0\0\x06s:tobi\0\0\0\x07j:[1,2]\0\0\0\x02\x01\x02");
-/// # Ok::<(), ferrozmq_axon::EncodeError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Encoder {
-    /// The first byte is written when the number of arguments is known.
-    bytes: Vec<u8>,
-    args: usize,
-}
-
-impl Encoder {
-    /// An encoder of a message without arguments, yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            bytes: vec![0],
-            args: 0,
-        }
-    }
-
-    /// Whether there are no arguments yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.args == 0
-    }
-
-    /// Forgets all arguments and keeps the memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.push(0);
-        self.args = 0;
-    }
-
-    /// Adds an argument whose bytes `write` appends. If that fails, nothing is added.
-    fn arg(
-        &mut self,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
-    ) -> Result<&mut Self, EncodeError> {
-        if self.args == MAX_ARGS {
-            return Err(EncodeError::TooManyArgs);
-        }
-        let begin = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; LENGTH]);
-        let written = write(&mut self.bytes).and_then(|()| {
-            u32::try_from(self.bytes.len() - begin - LENGTH).map_err(|_| EncodeError::TooLarge)
-        });
-        match written {
-            Ok(size) => {
-                self.bytes[begin..begin + LENGTH].copy_from_slice(&size.to_be_bytes());
-                self.args += 1;
-                Ok(self)
-            }
-            Err(error) => {
-                self.bytes.truncate(begin);
-                Err(error)
-            }
-        }
-    }
-
-    /// Adds a string.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::TooManyArgs`], [`EncodeError::TooLarge`].
-    pub fn str(&mut self, text: &str) -> Result<&mut Self, EncodeError> {
-        self.parts(STR, text.as_bytes())
-    }
-
-    /// Adds a value as JSON, whatever it is.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::Json`] if it cannot be written as JSON, [`EncodeError::TooManyArgs`],
-    /// [`EncodeError::TooLarge`].
-    pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<&mut Self, EncodeError> {
-        self.arg(|bytes| {
-            bytes.extend_from_slice(JSON);
-            Ok(serde_json::to_writer(bytes, value)?)
-        })
-    }
-
-    /// Adds bytes.
-    ///
-    /// A peer in Node hears of a message whose last argument is empty only when something follows
-    /// it.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::AmbiguousBytes`] if they begin with `s:` or `j:`,
-    /// [`EncodeError::TooManyArgs`], [`EncodeError::TooLarge`].
-    pub fn bytes(&mut self, bytes: &[u8]) -> Result<&mut Self, EncodeError> {
-        match Arg::new(bytes).kind() {
-            Kind::Bytes => self.parts(bytes, b""),
-            Kind::Str | Kind::Json => Err(EncodeError::AmbiguousBytes),
-        }
-    }
-
-    /// Adds bytes as they are to be on the wire, with their prefix; see [`Raw`].
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::Json`] if they begin with `j:` and are no JSON, [`EncodeError::TooManyArgs`],
-    /// [`EncodeError::TooLarge`].
-    pub fn raw(&mut self, wire: &[u8]) -> Result<&mut Self, EncodeError> {
-        let arg = Arg::new(wire);
-        if arg.kind() == Kind::Json {
-            from_json::<IgnoredAny>(arg.as_bytes())?;
-        }
-        self.parts(wire, b"")
-    }
-
-    /// Adds a value.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Encoder::str`], [`Encoder::json`] and [`Encoder::bytes`].
-    pub fn value(&mut self, value: &Value) -> Result<&mut Self, EncodeError> {
-        match value {
-            Value::Str(text) => self.str(text),
-            Value::Json(json) => self.json(json),
-            Value::Bytes(bytes) => self.bytes(bytes),
-        }
-    }
-
-    /// Adds arguments. If one cannot be added, those before it stay.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] of the first that cannot be added.
-    pub fn args<A: ToArgs + ?Sized>(&mut self, args: &A) -> Result<&mut Self, EncodeError> {
-        args.encode(self)?;
-        Ok(self)
-    }
-
-    fn parts(&mut self, prefix: &[u8], rest: &[u8]) -> Result<&mut Self, EncodeError> {
-        self.arg(|bytes| {
-            bytes.reserve(prefix.len() + rest.len());
-            bytes.extend_from_slice(prefix);
-            bytes.extend_from_slice(rest);
-            Ok(())
-        })
-    }
-
-    /// The whole message.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::NoArgs`] if it has no arguments.
-    pub fn finish(&mut self) -> Result<&[u8], EncodeError> {
-        if self.args == 0 {
-            return Err(EncodeError::NoArgs);
-        }
-        self.bytes[0] = amp::meta(self.args);
-        Ok(&self.bytes)
-    }
-
-    /// The whole message as a frame. The encoder is empty afterwards.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::NoArgs`] if it has no arguments.
-    pub(crate) fn take(&mut self) -> Result<Msg, EncodeError> {
-        let bytes = self.finish()?;
-        let msg = if bytes.len() < MOVE_MIN {
-            Msg::copied(bytes)
-        } else {
-            Msg::from(std::mem::take(&mut self.bytes))
-        };
-        self.clear();
-        Ok(msg)
-    }
-}
-
-impl Default for Encoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Sends a value as JSON.
-///
-/// ```
-/// use ferrozmq_axon::{Json, Message};
-///
-/// #[derive(serde::Serialize)]
-/// struct Login<'a> {
-///     name: &'a str,
-/// }
-///
-/// let message = Message::new(&("user:login", Json(Login { name: "tobi" })))?;
-/// assert_eq!(format!("{message:?}"), r#"["user:login", {"name":"tobi"}]"#);
-/// # Ok::<(), ferrozmq_axon::EncodeError>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Json<T>(pub T);
-
-/// Sends bytes as they are, whatever they begin with: after `s:` they arrive as a string, and after
-/// `j:` as JSON, which they must be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Raw<T>(pub T);
-
-/// What can be sent as one argument: text, numbers, booleans, bytes, a [`Value`], and with [`Json`]
-/// whatever serde can write.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no argument of a message",
-    note = "wrap what serde can write in `ferrozmq_axon::Json`"
-)]
-pub trait ToArg {
-    /// Adds it to the message.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] if it cannot be an argument.
-    fn encode_arg(&self, encoder: &mut Encoder) -> Result<(), EncodeError>;
-}
-
-/// What can be sent as a message: one argument ([`ToArg`]), a tuple of them, [`Value`]s in a row, or
-/// a [`Message`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` are no arguments of a message",
-    note = "a message is a value, a tuple of values, a slice of `Value` or a `Message`",
-    note = "wrap what serde can write in `ferrozmq_axon::Json`"
-)]
-pub trait ToArgs {
-    /// Adds them to the message.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] if these can be no arguments.
-    fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError>;
-}
-
-macro_rules! to_arg {
-    ($([$($generics:tt)*] $type:ty: |$this:ident, $encoder:ident| $encode:expr;)*) => {$(
-        impl<$($generics)*> ToArg for $type {
-            #[inline]
-            fn encode_arg(&self, $encoder: &mut Encoder) -> Result<(), EncodeError> {
-                let $this = self;
-                $encode.map(drop)
-            }
-        }
-    )*};
-}
-
-to_arg! {
-    [] str: |this, encoder| encoder.str(this);
-    [] String: |this, encoder| encoder.str(this);
-    [] Cow<'_, str>: |this, encoder| encoder.str(this);
-    [] bool: |this, encoder| encoder.json(this);
-    [] i8: |this, encoder| encoder.json(this);
-    [] i16: |this, encoder| encoder.json(this);
-    [] i32: |this, encoder| encoder.json(this);
-    [] i64: |this, encoder| encoder.json(this);
-    [] isize: |this, encoder| encoder.json(this);
-    [] u8: |this, encoder| encoder.json(this);
-    [] u16: |this, encoder| encoder.json(this);
-    [] u32: |this, encoder| encoder.json(this);
-    [] u64: |this, encoder| encoder.json(this);
-    [] usize: |this, encoder| encoder.json(this);
-    [] f32: |this, encoder| encoder.json(this);
-    [] f64: |this, encoder| encoder.json(this);
-    [] serde_json::Value: |this, encoder| match this {
-        serde_json::Value::String(text) => encoder.str(text),
-        json => encoder.json(json),
-    };
-    [] Value: |this, encoder| encoder.value(this);
-    [] [u8]: |this, encoder| encoder.bytes(this);
-    [] Vec<u8>: |this, encoder| encoder.bytes(this);
-    [] Bytes: |this, encoder| encoder.bytes(this);
-    [const N: usize] [u8; N]: |this, encoder| encoder.bytes(this);
-    [] Arg<'_>: |this, encoder| encoder.raw(this.as_wire());
-    [T: Serialize] Json<T>: |this, encoder| encoder.json(&this.0);
-    [T: AsRef<[u8]>] Raw<T>: |this, encoder| encoder.raw(this.0.as_ref());
-}
-
-impl<T: ToArg + ?Sized> ToArg for &T {
-    #[inline]
-    fn encode_arg(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-        (**self).encode_arg(encoder)
-    }
-}
-
-/// `None` is sent as `null`.
-impl<T: ToArg> ToArg for Option<T> {
-    fn encode_arg(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-        match self {
-            Some(arg) => arg.encode_arg(encoder),
-            None => encoder.json(&()).map(drop),
-        }
-    }
-}
-
-impl<T: ToArg + ?Sized> ToArgs for T {
-    #[inline]
-    fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-        self.encode_arg(encoder)
-    }
-}
-
-/// Types that are several arguments, and references to them.
-macro_rules! to_args {
-    ($([$($generics:tt)*] $type:ty: |$this:ident| $args:expr;)*) => {$(
-        impl<$($generics)*> ToArgs for $type {
-            fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-                let $this = self;
-                $args.try_for_each(|arg| arg.encode_arg(encoder))
-            }
-        }
-
-        impl<$($generics)*> ToArgs for &$type {
-            fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-                (**self).encode(encoder)
-            }
-        }
-    )*};
-}
-
-to_args! {
-    [] [Value]: |this| this.iter();
-    [] Vec<Value>: |this| this.iter();
-    [const N: usize] [Value; N]: |this| this.iter();
-    [] Message: |this| this.iter();
-}
-
-/// No arguments: what a request may have, beside its id.
-impl ToArgs for () {
-    fn encode(&self, _: &mut Encoder) -> Result<(), EncodeError> {
-        Ok(())
-    }
-}
-
-/// What a [`Message`] can be read as: a tuple of what serde can read.
-pub trait FromArgs: Sized {
-    /// Reads the first arguments.
-    ///
-    /// # Errors
-    ///
-    /// [`DecodeError`] of the first that is missing or something else.
-    fn from_args(args: &mut Args<'_>) -> Result<Self, DecodeError>;
-}
-
-macro_rules! tuples {
-    ($($name:ident $index:tt),*) => {
-        impl<$($name: ToArg),*> ToArgs for ($($name,)*) {
-            #[inline]
-            fn encode(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
-                $(self.$index.encode_arg(encoder)?;)*
-                Ok(())
-            }
-        }
-
-        impl<$($name: DeserializeOwned),*> FromArgs for ($($name,)*) {
-            fn from_args(args: &mut Args<'_>) -> Result<Self, DecodeError> {
-                Ok(($(args.next().ok_or(DecodeError::Missing($index))?.json::<$name>()?,)*))
-            }
-        }
-    };
-}
-
-tuples!(A 0);
-tuples!(A 0, B 1);
-tuples!(A 0, B 1, C 2);
-tuples!(A 0, B 1, C 2, D 3);
-tuples!(A 0, B 1, C 2, D 3, E 4);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14);
 
 #[cfg(test)]
 mod tests;

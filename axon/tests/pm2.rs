@@ -74,17 +74,14 @@ impl Daemon {
             .env("PM2_DISABLE_VERSION_CHECK", "true")
             .current_dir(home.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let process = Killed(process);
-        let deadline = Instant::now() + LIMIT;
-        // It says nowhere when it is ready.
-        while !(home.is_alive() && home.bus_socket().exists()) {
-            assert!(Instant::now() < deadline, "the daemon does not come up");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+            .spawn();
+        let process = Killed(process.unwrap());
+        // It says nowhere when it is ready, but a call before waits for it.
+        let client = Client::new(&Ctx::new()).unwrap();
+        client.socket().connect(home.rpc_socket()).unwrap();
+        client.call::<Value>("ping", [json!({})]).unwrap();
         process
     }
 
@@ -110,13 +107,15 @@ impl Daemon {
             .env("NAME", "tiny")
     }
 
-    /// Waits until the daemon has ended by itself.
+    /// Waits until the daemon has ended by itself: until nobody has the other end of its output.
     fn wait_ended(&mut self) {
-        let deadline = Instant::now() + LIMIT;
-        while self.process.0.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < deadline, "the daemon does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let mut output = self.process.0.stdout.take().unwrap();
+        let (ended, ends) = crossbeam_channel::bounded(1);
+        std::thread::spawn(move || {
+            let _ = ended.send(std::io::copy(&mut output, &mut std::io::sink()));
+        });
+        ends.recv_timeout(LIMIT).expect("the daemon ends").unwrap();
+        self.process.0.wait().unwrap();
     }
 }
 

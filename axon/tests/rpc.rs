@@ -3,13 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::sync::Barrier;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use ferrozmq::Ctx;
 use ferrozmq_axon::rpc::{CallError, Client, Failure, RemoteError, Server, Serving};
-use ferrozmq_axon::{Error, Json, Options, Rep, Req};
+use ferrozmq_axon::{Encoder, Error, Json, Options, Rep, Req};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -418,6 +421,36 @@ fn nobody_waits_for_a_notification() {
         asked,
         json!({"type": "call", "method": "killMe", "args": [{}]})
     );
+}
+
+/// A client that calls and never reads what comes of it holds nobody else up.
+#[test]
+fn a_client_that_does_not_read_is_not_waited_for() {
+    let ctx = Ctx::new();
+    let server = Server::with_options(&ctx, &Options::new().peer_hwm(10)).unwrap();
+    let calls = Arc::new(AtomicU32::new(0));
+    let called = calls.clone();
+    server.expose("large", move || {
+        called.fetch_add(1, Ordering::Relaxed);
+        "x".repeat(40_000)
+    });
+    server.socket().bind("tcp://127.0.0.1:0").unwrap();
+    let address = server.socket().address().unwrap();
+    let _serving = server.spawn(1).unwrap();
+
+    let mut hog = TcpStream::connect(address.strip_prefix("tcp://").unwrap()).unwrap();
+    let mut request = Encoder::new();
+    request
+        .args(&(Json(json!({"method": "large", "args": []})), "id"))
+        .unwrap();
+    // More than the system takes for it.
+    for _ in 0..400 {
+        hog.write_all(request.finish().unwrap()).unwrap();
+    }
+    let client = client(&ctx, &address);
+    while calls.load(Ordering::Relaxed) < 400 {
+        assert_eq!(client.call::<String>("large", ()).unwrap().len(), 40_000);
+    }
 }
 
 /// The other way round too: the server connects to its clients.

@@ -137,25 +137,25 @@ fn every_vector_is_read() {
 
 #[test]
 fn every_vector_is_read_wherever_it_is_split() {
+    let mut seen = BTreeSet::new();
     for vector in Vector::sound() {
-        let bytes = vector.bytes();
-        let whole = decode(&vector, &[&bytes]);
-        if bytes.len() > 10_000 {
+        // Most of what the packages send is the same.
+        if !seen.insert(vector.hex.clone()) {
             continue;
         }
+        let bytes = vector.bytes();
+        let whole = decode(&vector, &[&bytes]);
         for at in 0..=bytes.len() {
             let (left, right) = bytes.split_at(at);
-            assert_eq!(
-                decode(&vector, &[left, right]),
-                whole,
+            assert!(
+                decode(&vector, &[left, right]) == whole,
                 "{} at {at}",
                 vector.name
             );
         }
         let drops: Vec<_> = bytes.chunks(1).collect();
-        assert_eq!(
-            decode(&vector, &drops),
-            whole,
+        assert!(
+            decode(&vector, &drops) == whole,
             "{} byte by byte",
             vector.name
         );

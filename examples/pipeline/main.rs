@@ -10,17 +10,20 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use ferrozmq::{Ctx, Socket, SocketType};
 use indicatif::{ProgressBar, ProgressStyle};
-use words::Counts;
+use words::{Chunks, Counts};
 use worker::Stations;
 
-/// How long the sink waits for the next counts before it gives the workers up.
+/// How long the others wait for the workers before they give them up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Parser)]
@@ -29,10 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
     args_conflicts_with_subcommands = true
 )]
 struct Args {
-    /// Files and directories to read; the present directory if there are none.
+    /// Files and directories to read; the repository if there are none.
     paths: Vec<PathBuf>,
     /// How many workers; one per core unless given.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     workers: Option<u32>,
     /// How they talk.
     #[arg(long, value_enum, default_value = "inproc")]
@@ -43,7 +46,7 @@ struct Args {
     /// The number of I/O threads.
     #[arg(long, default_value_t = 1)]
     io_threads: usize,
-    /// The size of a chunk in bytes.
+    /// About how many bytes a chunk has.
     #[arg(long, default_value_t = 64 * 1024, value_parser = clap::value_parser!(u32).range(1..))]
     chunk: u32,
     #[command(subcommand)]
@@ -81,7 +84,11 @@ fn main() -> Outcome<()> {
         return Err("processes cannot talk over inproc: add --transport ipc or tcp".into());
     }
     let files = files_under(&args.paths)?;
-    let report = count_in_parallel(&ctx, &args, &files)?;
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    let workers = args.workers.unwrap_or(cores);
+    // Three each, and as many here.
+    ctx.set_max_sockets(3 * (workers as usize + 1))?;
+    let report = count_in_parallel(&ctx, &args, workers, &files)?;
     report.print();
     report.verify(&files)
 }
@@ -95,8 +102,9 @@ struct Report {
     elapsed: Duration,
 }
 
-fn count_in_parallel(ctx: &Ctx, args: &Args, files: &[PathBuf]) -> Outcome<Report> {
+fn count_in_parallel(ctx: &Ctx, args: &Args, workers: u32, files: &[PathBuf]) -> Outcome<Report> {
     let ventilator = ctx.socket(SocketType::PUSH)?;
+    ventilator.set_sndtimeo(Some(PATIENCE))?;
     let sink = ctx.socket(SocketType::PULL)?;
     sink.set_rcvtimeo(Some(PATIENCE))?;
     // An XPUB hears of subscribers: the workers' are the signal that they are there.
@@ -108,8 +116,7 @@ fn count_in_parallel(ctx: &Ctx, args: &Args, files: &[PathBuf]) -> Outcome<Repor
         sink: bind(&sink, args.transport, "sink")?,
         control: bind(&control, args.transport, "control")?,
     };
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-    let workers = start_workers(ctx, args, args.workers.unwrap_or(cores).max(1), &stations)?;
+    let workers = start_workers(ctx, args, workers, &stations)?;
     for _ in 0..workers.len() {
         control
             .recv_msg(0)
@@ -129,16 +136,16 @@ fn count_in_parallel(ctx: &Ctx, args: &Args, files: &[PathBuf]) -> Outcome<Repor
         let (tell, told) = std::sync::mpsc::channel();
         let (files, chunk) = (files, args.chunk as usize);
         let ventilating = scope.spawn(move || {
-            let sent = ventilate(&ventilator, files, chunk);
+            let sent = ventilate(&ventilator, files, chunk)?;
             // The sink learns how many chunks there were when the last is sent.
-            let _ = tell.send(*sent.as_ref().unwrap_or(&0));
-            sent
+            let _ = tell.send(sent);
+            Ok::<_, String>(sent)
         });
-        let report = gather(&sink, &told, &progress)?;
+        let report = gather(&sink, &told, &progress);
         let chunks = ventilating
             .join()
             .map_err(|_| "the ventilator panicked")??;
-        Ok((chunks, report))
+        Ok((chunks, report?))
     })?;
     report.elapsed = begun.elapsed();
     progress.finish_and_clear();
@@ -157,13 +164,12 @@ fn count_in_parallel(ctx: &Ctx, args: &Args, files: &[PathBuf]) -> Outcome<Repor
 /// Reads the files and sends them in chunks; returns how many.
 fn ventilate(socket: &Socket, files: &[PathBuf], chunk: usize) -> Result<u64, String> {
     let mut sent = 0;
-    for file in files {
-        let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let mut rest = &text[..];
-        while !rest.is_empty() {
-            let (first, others) = rest.split_at(words::chunk_len(rest, chunk));
-            socket.send(first, 0).map_err(|error| error.to_string())?;
-            rest = others;
+    for path in files {
+        let failed = |error| format!("{}: {error}", path.display());
+        let file = File::open(path).map_err(failed)?;
+        for text in Chunks::new(file, chunk) {
+            let text = text.map_err(failed)?;
+            socket.send(text, 0).map_err(|error| error.to_string())?;
             sent += 1;
         }
     }
@@ -182,7 +188,13 @@ fn gather(
         // Only when nothing is at hand may the last chunk have been counted.
         let frames = match sink.recv_multipart(ferrozmq::DONTWAIT) {
             Err(ferrozmq::Error::Again) => {
-                expected = expected.or_else(|| told.try_recv().ok());
+                match told.try_recv() {
+                    Ok(sent) => expected = Some(sent),
+                    Err(TryRecvError::Disconnected) if expected.is_none() => {
+                        return Err("the ventilator failed".into());
+                    }
+                    Err(_) => {}
+                }
                 if expected == Some(received) {
                     return Ok(report);
                 }
@@ -241,7 +253,7 @@ impl Report {
     fn verify(&self, files: &[PathBuf]) -> Outcome<()> {
         let mut plain = Counts::new();
         for file in files {
-            words::count(&std::fs::read(file)?, &mut plain);
+            words::count_plainly(BufReader::new(File::open(file)?), &mut plain)?;
         }
         if plain != self.counts {
             return Err("the totals DIFFER from a single-threaded count".into());
@@ -254,14 +266,25 @@ impl Report {
 /// A worker that can be waited for.
 enum Worker {
     Thread(std::thread::JoinHandle<ferrozmq::Result<()>>),
-    Process(Child),
+    Process(Process),
+}
+
+/// Does not outlive us.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Worker {
     fn join(self) -> Outcome<()> {
         match self {
             Self::Thread(thread) => Ok(thread.join().map_err(|_| "a worker panicked")??),
-            Self::Process(mut child) => match child.wait()? {
+            Self::Process(mut child) => match child.0.wait()? {
                 status if status.success() => Ok(()),
                 status => Err(format!("a worker failed: {status}").into()),
             },
@@ -275,7 +298,7 @@ fn start_workers(ctx: &Ctx, args: &Args, count: u32, stations: &Stations) -> Out
             let mut command = Command::new(std::env::current_exe()?);
             command.args(["worker", &number.to_string(), "--work", &stations.work]);
             command.args(["--sink", &stations.sink, "--control", &stations.control]);
-            return Ok(Worker::Process(command.spawn()?));
+            return Ok(Worker::Process(Process(command.spawn()?)));
         }
         let (ctx, stations) = (ctx.clone(), stations.clone());
         Ok(Worker::Thread(std::thread::spawn(move || {
@@ -295,29 +318,46 @@ fn bind(socket: &Socket, transport: Transport, name: &str) -> ferrozmq::Result<S
     Ok(socket.last_endpoint())
 }
 
-/// The files under the paths, but for hidden ones and what cargo builds.
+/// The files under the paths that can be read, but for hidden ones and what cargo builds.
 fn files_under(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
     let here = [PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
     let mut files = Vec::new();
     for path in if paths.is_empty() { &here[..] } else { paths } {
-        walk(path, &mut files).map_err(|error| format!("{}: {error}", path.display()))?;
+        let kind = path.metadata().map(|found| found.file_type());
+        match kind.map_err(|error| format!("{}: {error}", path.display()))? {
+            kind if kind.is_dir() => walk(path, &mut files),
+            kind if kind.is_file() => files.push(path.clone()),
+            _ => return Err(format!("{}: neither a file nor a directory", path.display()).into()),
+        }
     }
+    files.retain(|file| readable(file, File::open(file)).is_some());
     files.sort();
     Ok(files)
 }
 
-fn walk(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    if !path.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
-        let (name, kind) = (entry.file_name(), entry.file_type()?);
-        let skipped = name == "target" || name.to_string_lossy().starts_with('.');
-        if !skipped && (kind.is_dir() || kind.is_file()) {
-            walk(&entry.path(), files)?;
+fn walk(directory: &Path, files: &mut Vec<PathBuf>) {
+    let Some(entries) = readable(directory, std::fs::read_dir(directory)) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let Some(kind) = readable(&path, entry.file_type()) else {
+            continue;
+        };
+        if name == "target" || name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if kind.is_dir() {
+            walk(&path, files);
+        } else if kind.is_file() {
+            files.push(path);
         }
     }
-    Ok(())
+}
+
+/// What was to be read, or a note that it is left out.
+fn readable<T>(path: &Path, outcome: std::io::Result<T>) -> Option<T> {
+    outcome
+        .inspect_err(|error| eprintln!("{}: left out: {error}", path.display()))
+        .ok()
 }

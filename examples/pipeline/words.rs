@@ -1,32 +1,80 @@
 //! Counting words, and carrying the counts in a message.
 
 use std::collections::HashMap;
+use std::io::{self, BufRead, Read};
 
 /// How often each word occurs.
 pub(crate) type Counts = HashMap<Vec<u8>, u64>;
 
-/// Adds the words of `text`: runs of letters, digits and non-ASCII bytes, in lower case.
+/// Words are runs of letters, digits and non-ASCII bytes.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || !byte.is_ascii()
+}
+
+/// Adds the words of `text`, in lower case.
 pub(crate) fn count(text: &[u8], counts: &mut Counts) {
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
-    for word in text
-        .split(|byte| !is_word(byte))
-        .filter(|word| !word.is_empty())
-    {
-        let word = word.to_ascii_lowercase();
-        *counts.entry(word).or_default() += 1;
+    let words = text.split(|byte| !is_word(*byte));
+    for word in words.filter(|word| !word.is_empty()) {
+        *counts.entry(word.to_ascii_lowercase()).or_default() += 1;
     }
 }
 
-/// The size of the first chunk of `text`: at most `size`, unless a single word is longer, and
-/// never in the middle of a word.
-pub(crate) fn chunk_len(text: &[u8], size: usize) -> usize {
-    if text.len() <= size {
-        return text.len();
+/// Adds the words of everything that can be read, byte by byte: to compare with.
+pub(crate) fn count_plainly(source: impl BufRead, counts: &mut Counts) -> io::Result<()> {
+    let mut word = Vec::new();
+    let mut end = |word: &mut Vec<u8>| match counts.get_mut(word) {
+        Some(count) => *count += 1,
+        None if word.is_empty() => {}
+        None => drop(counts.insert(word.clone(), 1)),
+    };
+    for byte in source.bytes() {
+        match byte? {
+            byte if is_word(byte) => word.push(byte.to_ascii_lowercase()),
+            _ => {
+                end(&mut word);
+                word.clear();
+            }
+        }
     }
-    let is_space = |byte: &u8| byte.is_ascii_whitespace();
-    let before = text[..size].iter().rposition(is_space);
-    let after = || text[size..].iter().position(is_space).map(|at| size + at);
-    before.or_else(after).map_or(text.len(), |at| at + 1)
+    end(&mut word);
+    Ok(())
+}
+
+/// Cuts what it reads into chunks of about `size` bytes, never in the middle of a word.
+pub(crate) struct Chunks<R> {
+    source: R,
+    size: usize,
+    /// What was read behind the last chunk.
+    rest: Vec<u8>,
+}
+
+impl<R: Read> Chunks<R> {
+    pub(crate) fn new(source: R, size: usize) -> Self {
+        let rest = Vec::new();
+        Self { source, size, rest }
+    }
+}
+
+impl<R: Read> Iterator for Chunks<R> {
+    type Item = io::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let begin = self.rest.len();
+            let mut more = (&mut self.source).take(self.size as u64);
+            match more.read_to_end(&mut self.rest) {
+                Ok(0) if begin == 0 => return None,
+                Ok(0) => return Some(Ok(std::mem::take(&mut self.rest))),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            }
+            let between = self.rest[begin..].iter().rposition(|byte| !is_word(*byte));
+            if let Some(at) = between {
+                let others = self.rest.split_off(begin + at + 1);
+                return Some(Ok(std::mem::replace(&mut self.rest, others)));
+            }
+        }
+    }
 }
 
 /// The counts as bytes: for each word its length, the word, its count.

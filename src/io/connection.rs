@@ -276,6 +276,14 @@ impl Connection {
         self.engine.is_drained()
     }
 
+    /// Whether all is written and the peer has room for it. If not, there will be an event.
+    pub(crate) fn is_delivered(&mut self) -> bool {
+        // An error says that nothing more can be delivered.
+        let delivered = self.is_drained() && self.stream.has_sent_all().unwrap_or(true);
+        self.writable &= delivered;
+        delivered
+    }
+
     pub(crate) fn shrink(&mut self) {
         self.engine.shrink();
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::Interest;
 use mio::net::UdpSocket;
 
-use crate::command::{ChildId, DatagramForm, DatagramSpec, Parent, SocketCmd, Turn};
+use crate::command::{ChildId, DatagramForm, DatagramSpec, Parent, Turn};
 use crate::datagram;
 use crate::io::poller::{self, Readiness};
 use crate::io::session_base::IoContext;
@@ -55,7 +55,7 @@ impl Datagrams {
             form,
             mut pipe,
         } = spec;
-        parent.mailbox.post(SocketCmd::ChildUp(parent.endpoint, me));
+        parent.enter(me, true);
         pipe.attach(cx.mailbox.clone(), me.key);
         // There is nobody to wait for.
         pipe.report(true);
@@ -267,8 +267,6 @@ impl Drop for Datagrams {
     fn drop(&mut self) {
         // First, so that whoever waits for the command finds the address free.
         self.socket = None;
-        self.parent
-            .mailbox
-            .post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
+        self.parent.leave(self.me);
     }
 }

@@ -1,15 +1,14 @@
 //! [`Listener`]: accepts connections and hands each to an I/O thread as a session.
 //!
 //! When descriptors run out it rests a moment and says so in an event; it neither spins nor dies.
+//! It rests too while the socket has not noticed how many connections have come and gone.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::Interest;
 
-use crate::command::{
-    ChildId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, SocketCmd, Turn,
-};
+use crate::command::{ChildId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent, SessionSpec, Turn};
 use crate::io::poller;
 use crate::io::session_base::IoContext;
 use crate::io::transport::{Accepted, Acceptor};
@@ -18,7 +17,8 @@ use crate::monitor::{Event, EventKind};
 /// How many connections are accepted before others get their turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
-/// How long to rest when the system has no descriptors or memory left.
+/// How long to rest when the system has no descriptors or memory left, or the socket has not noticed
+/// how many have come and gone.
 const REST: Duration = Duration::from_millis(100);
 
 /// A listening socket.
@@ -48,7 +48,7 @@ impl Listener {
             endpoint,
             guard,
         } = spec;
-        parent.mailbox.post(SocketCmd::ChildUp(parent.endpoint, me));
+        parent.enter(me, true);
         let acceptor = Acceptor::new(socket).and_then(|mut acceptor| {
             cx.registry
                 .register(&mut acceptor, poller::token(me.key), Interest::READABLE)?;
@@ -83,6 +83,10 @@ impl Listener {
         }
         self.resting = None;
         for _ in 0..ACCEPTS_PER_TURN {
+            if self.parent.roster.is_overrun() {
+                self.resting = Some(cx.now + REST);
+                return Turn::Idle;
+            }
             match acceptor.accept(&self.parent.options) {
                 Accepted::Connection(socket, peer) => self.launch(socket, peer),
                 Accepted::Refused(peer) => {
@@ -156,8 +160,6 @@ impl Drop for Listener {
             self.emit(EventKind::Closed { fd }, "");
         }
         // Last, so that whoever waits for it finds the address free.
-        self.parent
-            .mailbox
-            .post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
+        self.parent.leave(self.me);
     }
 }

@@ -43,9 +43,13 @@ const WRITES_PER_TURN: u32 = 8;
 /// How many bytes of frames are taken from the pipe at once.
 const RUN_MAX: usize = 64 * 1024;
 
-/// How long a finished connection waits for the peer to have read everything and close too. A
-/// close with unread input would reset the connection, and what is on the way would be lost.
+/// How long a finished connection, all of whose messages the peer has or has room for, waits for
+/// the peer to close too. A close with unread input would reset the connection, and what is on the
+/// way would be lost.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long to rest when the socket has not noticed how many connections have come and gone.
+const REST: Duration = Duration::from_millis(100);
 
 /// What residents of an I/O thread share while they run.
 #[derive(Debug)]
@@ -98,10 +102,16 @@ pub(crate) struct SessionBase {
     role: Role,
     link: Link,
     pipe: Option<PipeEnd>,
+    /// The session has made the pipe, and given the socket the other end.
+    bound: bool,
     /// A ZAP handler that was asked about the peer.
     inquiry: Option<Box<Inquiry>>,
+    /// The socket has a use for messages.
+    listens: bool,
     /// Who the reader of the pipe was told that the peer is.
     introduced: Option<Arc<Metadata>>,
+    /// It is another now, and that is to be told before its first message.
+    successor: Option<Arc<Metadata>>,
     /// The last frame taken from the pipe has others behind it.
     mid_message: bool,
     /// The socket wants the session to end; at this time at the latest, or when all is sent.
@@ -119,7 +129,7 @@ impl SessionBase {
         if let Some(pipe) = &mut pipe {
             pipe.attach(cx.mailbox.clone(), me.key);
         }
-        parent.mailbox.post(SocketCmd::ChildUp(parent.endpoint, me));
+        parent.enter(me, matches!(link, LinkSpec::Connect(_)));
         let (role, start) = match link {
             LinkSpec::Connect(endpoint) => {
                 let backoff = Backoff::new(&parent.options.reconnect);
@@ -145,14 +155,18 @@ impl SessionBase {
                 },
             ),
         };
+        let listens = parent.options.socket_type.listens();
         let session = Self {
             parent,
             me,
             role,
             link: Link::Gone,
             pipe,
+            bound: false,
             inquiry: None,
+            listens,
             introduced: None,
+            successor: None,
             mid_message: false,
             closing: None,
         };
@@ -282,13 +296,14 @@ impl SessionBase {
             Ok(_) => {}
             Err(reason) => self.on_lost(reason, cx),
         }
+        self.finish(cx);
         if let Link::Up(connection) = &mut self.link {
             let token = poller::token(self.me.key);
             if let Err(error) = connection.update_interest(&cx.registry, token) {
                 self.on_lost(Reason::of(&error), cx);
+                self.finish(cx);
             }
         }
-        self.finish(cx);
         if let Link::Farewell { stream, .. } = &mut self.link {
             turn = discard(stream, &mut cx.input);
         }
@@ -310,7 +325,7 @@ impl SessionBase {
         let mut reads = READS_PER_TURN;
         loop {
             let room = match &mut self.pipe {
-                Some(pipe) if !pipe.is_peer_gone() => pipe.room(),
+                Some(pipe) if self.listens && !pipe.is_peer_gone() => pipe.room(),
                 Some(_) | None => u64::MAX,
             };
             let asking = self.inquiry.is_some();
@@ -370,14 +385,17 @@ impl SessionBase {
     }
 
     fn deliver(&mut self, mut msg: Msg) {
-        if let Some(pipe) = &mut self.pipe {
+        self.introduce_now();
+        if let Some(pipe) = self.pipe.as_mut().filter(|_| self.listens) {
             // The room was looked at before. A socket that is closed hears nothing any more.
             let _ = pipe.write(&mut msg);
         }
     }
 
     fn deliver_run(&mut self, run: record::Run, input: &Input) {
-        if let (Some(pipe), Link::Up(connection)) = (&mut self.pipe, &self.link) {
+        self.introduce_now();
+        let pipe = self.pipe.as_mut().filter(|_| self.listens);
+        if let (Some(pipe), Link::Up(connection)) = (pipe, &self.link) {
             pipe.write_run(connection.run(input, run), run.messages);
         }
     }
@@ -418,6 +436,10 @@ impl SessionBase {
         let Role::Dialer { endpoint, .. } = &self.role else {
             return;
         };
+        if self.parent.roster.is_overrun() {
+            self.link = Link::Waiting(cx.now + REST);
+            return;
+        }
         match endpoint {
             Endpoint::Tcp(address) => {
                 let proxy = self.parent.options.tcp.socks.proxy.as_ref();
@@ -693,23 +715,43 @@ impl SessionBase {
         }
     }
 
-    /// Tells who the peer is, unless it is who it was: in the pipe of an application that never
-    /// reads, these records must not heap up with each reconnect.
+    /// Tells who the peer is, unless it is who it was. The pipe of an application that never reads
+    /// must not fill up with that, so that a successor is named only when it says something.
     fn introduce(&mut self, peer: Arc<Metadata>) {
+        if self.introduced.is_none() {
+            self.successor = Some(peer);
+            self.introduce_now();
+            self.flush_pipe();
+        } else {
+            self.successor = Some(peer).filter(|peer| self.introduced.as_ref() != Some(peer));
+        }
+    }
+
+    #[inline]
+    fn introduce_now(&mut self) {
+        if self.successor.is_some() {
+            self.introduce_successor();
+        }
+    }
+
+    #[cold]
+    fn introduce_successor(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
-        if self.introduced.as_ref() != Some(&peer) {
+        if let Some(peer) = self.successor.take() {
             pipe.write_uncounted(Msg::peer(peer.clone()));
-            pipe.flush();
             self.introduced = Some(peer);
         }
     }
 
     /// Has the application read what tells of its peer, whether there is room or not.
     fn notify(&mut self, notices: impl Iterator<Item = Msg>) {
-        if let Some(pipe) = &mut self.pipe {
-            notices.for_each(|notice| pipe.write_beyond(notice));
-            pipe.flush();
+        for notice in notices {
+            self.introduce_now();
+            if let Some(pipe) = &mut self.pipe {
+                pipe.write_beyond(notice);
+            }
         }
+        self.flush_pipe();
     }
 
     fn report(&self, is_there: bool) {
@@ -727,6 +769,7 @@ impl SessionBase {
         ours.write_uncounted(Msg::peer(peer));
         ours.flush();
         self.pipe = Some(ours);
+        self.bound = true;
         self.tell_endpoints();
         self.parent
             .mailbox
@@ -803,7 +846,14 @@ impl SessionBase {
             pipe.hiccup();
         }
         if options.immediate || matches!(self.role, Role::Acceptor) {
-            self.pipe = None;
+            self.leave_pipe();
+        }
+    }
+
+    /// Ends the pipe.
+    fn leave_pipe(&mut self) {
+        if let Some(pipe) = self.pipe.take().filter(|_| self.bound) {
+            self.parent.roster.orphan(&pipe);
         }
     }
 
@@ -815,43 +865,41 @@ impl SessionBase {
         if matches!(self.link, Link::Gone | Link::Farewell { .. }) {
             return;
         }
-        let drained = self.is_drained();
         if deadline.is_some_and(|deadline| deadline <= cx.now) {
             self.report_closed();
             self.link = Link::Gone;
-        } else if drained {
+        } else if self.is_delivered() {
             self.report_closed();
-            self.link = self.farewell(cx.now);
+            let end = cx.now + FAREWELL;
+            self.link = self.farewell(deadline.map_or(end, |deadline| deadline.min(end)));
         }
     }
 
-    fn is_drained(&mut self) -> bool {
-        let sent = match &self.link {
-            Link::Up(connection) => connection.peer.is_none() || connection.is_drained(),
-            Link::Waiting(_)
-            | Link::Resolving
-            | Link::Connecting { .. }
-            | Link::Farewell { .. }
-            | Link::Gone => true,
-        };
-        sent && self
+    fn is_delivered(&mut self) -> bool {
+        let taken = self
             .pipe
             .as_mut()
-            .is_none_or(|pipe| !matches!(pipe.peek(), Pop::Item(_)))
+            .is_none_or(|pipe| !matches!(pipe.peek(), Pop::Item(_)));
+        taken
+            && match &mut self.link {
+                Link::Up(connection) => connection.peer.is_none() || connection.is_delivered(),
+                Link::Waiting(_)
+                | Link::Resolving
+                | Link::Connecting { .. }
+                | Link::Farewell { .. }
+                | Link::Gone => true,
+            }
     }
 
     /// Lets the peer read the last bytes, if it ever was one.
-    fn farewell(&mut self, now: Instant) -> Link {
+    fn farewell(&mut self, deadline: Instant) -> Link {
         match std::mem::replace(&mut self.link, Link::Gone) {
             Link::Up(connection) if connection.peer.is_some() => {
                 let stream = connection.into_stream();
                 if stream.shutdown_write().is_err() {
                     return Link::Gone;
                 }
-                Link::Farewell {
-                    stream,
-                    deadline: now + FAREWELL,
-                }
+                Link::Farewell { stream, deadline }
             }
             Link::Up(_)
             | Link::Waiting(_)
@@ -889,9 +937,8 @@ impl SessionBase {
 
 impl Drop for SessionBase {
     fn drop(&mut self) {
-        self.parent
-            .mailbox
-            .post(SocketCmd::ChildGone(self.parent.endpoint, self.me));
+        self.leave_pipe();
+        self.parent.leave(self.me);
     }
 }
 

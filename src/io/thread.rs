@@ -18,6 +18,9 @@ use crate::io::resolver::Resolver;
 use crate::io::session_base::IoContext;
 use crate::signaler::Signal;
 
+/// No core has this number or a higher one.
+const CORES_MAX: usize = 1024;
+
 /// An I/O thread before it runs.
 #[derive(Debug)]
 pub(crate) struct IoThread {
@@ -98,7 +101,9 @@ impl IoThread {
     ) -> io::Result<JoinHandle<()>> {
         std::thread::Builder::new().name(name).spawn(move || {
             if let Some(id) = pin {
-                if !core_affinity::set_for_current(core_affinity::CoreId { id }) {
+                // The set of cores that the system takes has no place for others.
+                let exists = id < CORES_MAX;
+                if !(exists && core_affinity::set_for_current(core_affinity::CoreId { id })) {
                     log::warn!(target: "ferrozmq", "an I/O thread cannot be pinned to core {id}");
                 }
             }

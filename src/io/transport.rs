@@ -194,6 +194,17 @@ impl Stream {
         }
     }
 
+    /// Whether the peer has, or has room for, all that was written: then it gets it, whatever
+    /// becomes of this end. Where the system does not tell, that is assumed. If not, the next event
+    /// that there is room to write says that it may be so now.
+    pub(crate) fn has_sent_all(&self) -> io::Result<bool> {
+        match self {
+            Self::Tcp(stream) => system::has_sent_all(stream),
+            // What was written lies with the peer, and can be read without us.
+            Self::Ipc(_) => Ok(true),
+        }
+    }
+
     /// What went wrong since the last call; after a connect, why it failed.
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.socket().take_error()

@@ -30,7 +30,8 @@ impl Pattern for Push {
         pipes.remove(key);
     }
 
-    /// What a peer sends to a PUSH stays unread, and its mark stops it.
+    /// What a peer of this process sends to a PUSH stays unread, and its mark stops it; a session
+    /// does not even take it.
     fn on_readable(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
     fn on_writable(&mut self, _pipes: &mut Pipes, key: Key) {

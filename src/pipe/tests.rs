@@ -84,6 +84,25 @@ mod plain {
         assert_eq!(owners((1000, 1000), (1000, 1000)).0.send_all(), 2000);
     }
 
+    /// However often a connection comes and goes while nobody listens.
+    #[test]
+    fn what_was_not_heard_is_not_said_again() {
+        let (mut socket, mut session) = owners((1, 1), (1, 1));
+        let mut reconnect = |joined: bool| {
+            for _ in 0..3 {
+                session.end.report(!joined);
+                session.end.hiccup();
+                session.end.report(joined);
+            }
+        };
+        for joined in [true, false, true] {
+            reconnect(joined);
+            assert_eq!(socket.news().len(), 2);
+            assert_eq!(socket.end.is_joined(), joined);
+        }
+        assert_eq!(socket.news(), []);
+    }
+
     #[test]
     fn a_mark_of_zero_on_either_side_is_no_limit() {
         assert_eq!(owners((0, 1), (1, 1)).0.send_all(), 10_000);
@@ -392,6 +411,28 @@ mod under_loom {
                 end.on_event(event);
             }
         }
+    }
+
+    /// Whatever an owner misses of what is said of the peer, it hears the last of it.
+    #[test]
+    fn the_last_word_on_the_peer_is_heard() {
+        loom::model(|| {
+            let (mut left, right) = pair(false);
+            let bell = Bell::new();
+            left.attach(bell.clone(), key());
+            let peer = loom::thread::spawn(move || {
+                right.report(true);
+                right.report(false);
+                right.report(true);
+                right
+            });
+            bell.wait(&mut left);
+            let _right = peer.join().unwrap();
+            for event in bell.0.lock().unwrap().drain(..) {
+                left.on_event(event);
+            }
+            assert!(left.is_joined());
+        });
     }
 
     #[test]

@@ -18,7 +18,9 @@ use crate::options::Options;
 use crate::zap::Verdict;
 use crate::zmtp::cipher::{Cipher, OVERHEAD};
 use crate::zmtp::command::{self, Command};
-use crate::zmtp::frame::{COMMAND, Decoder, Frame, Framing, Limit, MORE};
+use crate::zmtp::frame::{
+    COMMAND, Decoder, Frame, Framing, Limit, MORE, RUN_MESSAGE_MAX, head_len,
+};
 use crate::zmtp::greeting::Version;
 use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
@@ -224,6 +226,9 @@ struct Traffic {
     /// The end of a message has not come, so that no run was found: until it does, none is looked
     /// for, lest a message of many frames is looked through again for each of them.
     mid_message: bool,
+    /// How large the frames of a message may be together, and those of the present one are.
+    message_max: u64,
+    message_size: u64,
     groups: Groups,
     /// A peer that cannot subscribe gets everything: its subscription is still to be reported.
     subscribes_to_all: bool,
@@ -236,10 +241,12 @@ struct Traffic {
 impl Traffic {
     fn new(version: Version, cipher: Option<Box<Cipher>>, local: &Local, now: Instant) -> Self {
         let overhead = if cipher.is_some() { OVERHEAD as u64 } else { 0 };
+        let message_max = local.max_multipart_size.unwrap_or(u64::MAX);
         let limit = Limit {
             size: local
                 .max_msg_size
                 .unwrap_or(u64::MAX)
+                .min(message_max)
                 .saturating_add(overhead),
             error: ProtocolError::MessageTooLarge,
         };
@@ -252,6 +259,8 @@ impl Traffic {
                 && !groups.are_sent_along()
                 && cipher.is_none(),
             mid_message: false,
+            message_max,
+            message_size: 0,
             groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
             cipher,
@@ -278,7 +287,7 @@ impl Traffic {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
             }
-            if self.has_runs && !self.mid_message {
+            if self.has_runs && !self.mid_message && self.message_max >= RUN_MESSAGE_MAX {
                 if let Some(run) = self.decoder.take_run(input, room) {
                     return Ok(Some(Event::Run(run)));
                 }
@@ -288,6 +297,7 @@ impl Traffic {
             };
             if !is_command || !self.version.has_commands() {
                 self.mid_message = msg.more();
+                self.count(&msg)?;
                 match self.groups.handle_frame(msg)? {
                     Some(msg) => return Ok(Some(Event::Message(msg))),
                     None => continue,
@@ -297,6 +307,19 @@ impl Traffic {
                 return Ok(Some(event));
             }
         }
+    }
+
+    /// Counts a frame as a part of its message, which may become too large by it.
+    fn count(&mut self, frame: &Msg) -> Result<(), ProtocolError> {
+        let size = (head_len(frame.len()) + frame.len()) as u64;
+        self.message_size = self.message_size.saturating_add(size);
+        if self.message_size > self.message_max {
+            return Err(ProtocolError::MessageTooLarge);
+        }
+        if !frame.more() {
+            self.message_size = 0;
+        }
+        Ok(())
     }
 
     fn shrink(&mut self) {

@@ -13,10 +13,12 @@ use crate::record::{COPY_MAX, LONG, Run};
 use crate::zmtp::greeting::Version;
 
 // The old form has only the first of them.
-pub(crate) use crate::record::{COMMAND, MORE};
+pub(crate) use crate::record::{COMMAND, MORE, head_len};
 
 /// About how many bytes of frames are taken at once.
 const RUN_MAX: usize = 16 * 1024;
+/// No message in a run is larger than this.
+pub(crate) const RUN_MESSAGE_MAX: u64 = (RUN_MAX + COPY_MAX + 9) as u64;
 /// How much space is made for a body at least, and from how much on that is worth it: what is
 /// shorter comes faster through the ordinary buffer, along with the frames behind it.
 const SPACE_MIN: usize = 64 * 1024;

@@ -169,6 +169,24 @@ fn connections_that_come_and_go() {
     });
 }
 
+/// As long as the application does not notice who comes and goes, not everybody is let in; and of
+/// those who were, nothing is lost.
+#[test]
+fn connections_that_nobody_notices() {
+    const MANY: usize = 3000;
+    in_own_process("memory::connections_that_nobody_notices", || {
+        let victim = Victim::new(PULL, TCP);
+        let said = [opening("PUSH", b""), frame(0, b"hello")].concat();
+        let is_let_in = || victim.peer_that_sends(&said).hears_within(2 * MOMENT);
+        let let_in = (0..MANY).take_while(|_| is_let_in()).count();
+        assert!(let_in < MANY, "there is no end of it");
+        for _ in 0..let_in {
+            assert_eq!(victim.socket.recv_string(0).unwrap(), "hello");
+        }
+        victim.still_serves();
+    });
+}
+
 #[test]
 fn an_application_that_does_not_read() {
     in_own_process("memory::an_application_that_does_not_read", || {

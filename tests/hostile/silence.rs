@@ -212,3 +212,16 @@ fn an_application_that_does_not_read() {
         victim.still_serves();
     }
 }
+
+/// Nor does what it says keep a PUSH from hearing that it has gone.
+#[test]
+fn a_chatty_worker_that_leaves() {
+    for endpoint in EVERYWHERE {
+        let victim = Victim::new(PUSH, endpoint);
+        let mut peer = victim.ready_peer("PULL");
+        peer.send(&frame(0, b"hello").repeat(3000));
+        drop(peer);
+        victim.expect_all_gone(1);
+        victim.still_serves();
+    }
+}

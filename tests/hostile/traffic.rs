@@ -59,6 +59,38 @@ fn frames_at_the_limit() {
 }
 
 /// A long form of a length that would fit the short one is as good.
+/// However many frames a message has, it is not larger than allowed.
+#[test]
+fn messages_above_the_limit() {
+    let limited = |socket: &Socket| socket.set_max_multipart_size(Some(1000)).unwrap();
+    let nine_tenths = frame(MORE, &[0; 98]).repeat(9);
+    let too_large = [
+        [&nine_tenths[..], &frame(0, &[0; 99])].concat(),
+        frame(MORE, b"").repeat(501),
+        head(0, 1001),
+        frame(0, &[0; 992]),
+    ];
+    for message in too_large {
+        throw_out(&message, ProtocolError::MessageTooLarge, limited);
+    }
+    let victim = Victim::with(PULL, TCP, limited);
+    let mut peer = victim.ready_peer("PUSH");
+    let message = [&nine_tenths[..], &frame(0, &[0; 98])].concat();
+    peer.send(&message.repeat(100));
+    for _ in 0..100 {
+        assert_eq!(victim.socket.recv_multipart(0).unwrap().len(), 10);
+    }
+}
+
+/// Nor one that never ends.
+#[test]
+fn messages_without_an_end() {
+    let flood = frame(MORE, &[0; 1000]).repeat(1000);
+    throw_out(&flood, ProtocolError::MessageTooLarge, |socket| {
+        socket.set_max_multipart_size(Some(500_000)).unwrap();
+    });
+}
+
 #[test]
 fn lengths_written_long() {
     let victim = Victim::new(PULL, TCP);

@@ -9,6 +9,7 @@ use crate::common::{
     LIMIT, Rig, SHORT, Transport, fill, in_time, link, patient, recv, recv_numbers,
 };
 use crate::common::{send_numbers, wait_until};
+use crate::peer::{RawListener, RawPeer, command, opening};
 use crate::{on_each_transport, on_network_transports};
 
 on_each_transport!(
@@ -378,5 +379,50 @@ fn a_full_receiver_can_be_closed() {
         drop(pull);
         drop(push);
         rig.ctx.term(Some(LIMIT)).unwrap();
+    }
+}
+
+/// A context whose only socket has sent a megabyte to a peer and is closed, for which it lingers
+/// without end.
+fn said_to(listener: &RawListener) -> (Ctx, RawPeer) {
+    let ctx = Ctx::new();
+    let push = ctx.socket(PUSH).unwrap();
+    push.set_linger(None).unwrap();
+    push.connect(&listener.endpoint()).unwrap();
+    let mut peer = listener.accept();
+    peer.send(&opening("PULL", b""));
+    peer.expect_opening();
+    for n in 0..1000 {
+        push.send(vec![n as u8; 1000], 0).unwrap();
+    }
+    drop(push);
+    (ctx, peer)
+}
+
+fn hear_all(peer: &mut RawPeer) {
+    for n in 0..1000 {
+        assert_eq!(peer.read_frame(), (0, vec![n as u8; 1000]));
+    }
+}
+
+/// What it has no room for is nobody's but ours, and lost if it speaks to a closed connection.
+#[test]
+fn a_peer_that_reads_late_gets_everything() {
+    let listener = RawListener::tcp();
+    let (ctx, mut peer) = said_to(&listener);
+    let while_it_does_not_read = Duration::from_millis(1500);
+    let left = ctx.term(Some(while_it_does_not_read)).unwrap_err();
+    assert_eq!(left.sockets.len(), 1);
+    peer.send(&command("PING", b"\0\0"));
+    hear_all(&mut peer);
+    ctx.term(Some(LIMIT)).unwrap();
+}
+
+#[test]
+fn a_peer_that_has_everything_and_stays_does_not_hold_up_the_end() {
+    for listener in [RawListener::tcp(), RawListener::ipc()] {
+        let (ctx, mut peer) = said_to(&listener);
+        hear_all(&mut peer);
+        ctx.term(Some(LIMIT)).unwrap();
     }
 }

@@ -487,6 +487,40 @@ fn threads_can_be_given_a_name() {
     });
 }
 
+/// The cores that a thread of this process, or all of it, may run on, as the system writes them.
+#[cfg(target_os = "linux")]
+fn allowed_cores(status: &std::path::Path) -> Option<String> {
+    let status = std::fs::read_to_string(status).ok()?;
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    Some(line.trim().to_owned())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn io_threads_can_be_pinned_to_cores() {
+    let own = allowed_cores("/proc/self/status".as_ref()).unwrap();
+    let first = own.split([',', '-']).next().unwrap();
+    let ctx = Ctx::new();
+    ctx.set_io_threads(2).unwrap();
+    // One that is there, and one that is not.
+    ctx.set_io_thread_cores(&[first.parse().unwrap(), 100_000]);
+    ctx.set_thread_name_prefix("pin").unwrap();
+    let _socket = ctx.socket(PAIR).unwrap();
+    let cores_of = |thread: &str| {
+        std::fs::read_dir("/proc/self/task")
+            .unwrap()
+            .filter_map(|task| Some(task.ok()?.path()))
+            .find(|task| {
+                let name = std::fs::read_to_string(task.join("comm"));
+                name.is_ok_and(|name| name.trim_end() == thread)
+            })
+            .and_then(|task| allowed_cores(&task.join("status")))
+    };
+    wait_until(|| cores_of("pin/zmq-io/0").as_deref() == Some(first));
+    wait_until(|| cores_of("pin/zmq-io/1").as_deref() == Some(&*own));
+}
+
 /// All types of sockets, opened and closed by several threads at once.
 #[test]
 fn sockets_can_be_opened_and_closed_by_many_threads() {

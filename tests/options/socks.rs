@@ -1,7 +1,7 @@
 //! Connections through a SOCKS5 proxy.
 
 use super::*;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use ferrozmq::Reason;
@@ -19,56 +19,55 @@ enum Manner {
     Silent,
 }
 
-fn read<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
+fn read<const N: usize>(stream: &mut TcpStream) -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    stream.read_exact(&mut bytes).unwrap();
-    bytes
+    stream.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
-/// Serves one connection up to its end. Returns the host that was asked for.
-fn serve(mut client: TcpStream, manner: Manner) -> Option<String> {
-    let [version, count] = read(&mut client);
+/// Serves one connection up to its end. Returns the host that was asked for. It is no error of the
+/// proxy's that a client leaves.
+fn serve(mut client: TcpStream, manner: Manner) -> io::Result<Option<String>> {
+    let [version, count] = read(&mut client)?;
     let mut methods = vec![0; count.into()];
-    client.read_exact(&mut methods).unwrap();
+    client.read_exact(&mut methods)?;
     assert_eq!(version, 5);
     match manner {
         Manner::Silent => {
             let _ = client.read(&mut [0]);
-            return None;
+            return Ok(None);
         }
         Manner::Asks => {
             assert!(methods.contains(&2));
-            client.write_all(&[5, 2]).unwrap();
-            let login: [u8; 8] = read(&mut client);
+            client.write_all(&[5, 2])?;
+            let login: [u8; 8] = read(&mut client)?;
             let known = login == *b"\x01\x02me\x03key";
-            client.write_all(&[1, u8::from(!known)]).unwrap();
+            client.write_all(&[1, u8::from(!known)])?;
             if !known {
-                return None;
+                return Ok(None);
             }
         }
-        Manner::Open | Manner::Refuses(_) => client.write_all(&[5, 0]).unwrap(),
+        Manner::Open | Manner::Refuses(_) => client.write_all(&[5, 0])?,
     }
-    let [5, 1, 0, 3, len] = read(&mut client) else {
+    let [5, 1, 0, 3, len] = read(&mut client)? else {
         panic!("a request for a host by name");
     };
     let mut host = vec![0; len.into()];
-    client.read_exact(&mut host).unwrap();
-    let port = u16::from_be_bytes(read(&mut client));
+    client.read_exact(&mut host)?;
+    let port = u16::from_be_bytes(read(&mut client)?);
     let host = String::from_utf8(host).unwrap();
     if let Manner::Refuses(code) = manner {
-        client
-            .write_all(&[5, code, 0, 1, 0, 0, 0, 0, 0, 0])
-            .unwrap();
-        return Some(host);
+        client.write_all(&[5, code, 0, 1, 0, 0, 0, 0, 0, 0])?;
+        return Ok(Some(host));
     }
     // The name is known to the proxy only.
     let mut server = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    client.write_all(b"\x05\0\0\x03\x04host\0\x50").unwrap();
+    client.write_all(b"\x05\0\0\x03\x04host\0\x50")?;
     let (mut from_server, mut to_client) =
         (server.try_clone().unwrap(), client.try_clone().unwrap());
-    std::thread::spawn(move || std::io::copy(&mut from_server, &mut to_client));
-    let _ = std::io::copy(&mut client, &mut server);
-    Some(host)
+    std::thread::spawn(move || io::copy(&mut from_server, &mut to_client));
+    let _ = io::copy(&mut client, &mut server);
+    Ok(Some(host))
 }
 
 /// A proxy, where it is, and what it was asked for.
@@ -78,7 +77,9 @@ fn proxy(manner: Manner) -> (String, crossbeam_channel::Receiver<Option<String>>
     let (sender, asked) = crossbeam_channel::unbounded();
     std::thread::spawn(move || {
         for client in listener.incoming() {
-            let _ = sender.send(serve(client.unwrap(), manner));
+            if let Ok(host) = serve(client.unwrap(), manner) {
+                let _ = sender.send(host);
+            }
         }
     });
     (address, asked)

@@ -86,6 +86,11 @@ fn handshakes_and_heartbeats() {
         not [6_553_600 * MILLISECOND, Duration::MAX]
     );
     check!(PUSH, get_maxmsgsize == None, set_maxmsgsize: [Some(0), Some(u64::MAX), None]);
+    check!(
+        PUSH,
+        get_max_multipart_size == None,
+        set_max_multipart_size: [Some(0), Some(u64::MAX), None]
+    );
 }
 
 #[test]

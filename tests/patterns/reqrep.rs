@@ -298,7 +298,8 @@ fn who_loses_its_peer_waits_unless_relaxed(rig: &Rig) {
     assert_eq!(recv(&staying), ["again"]);
     send(&staying, &["answer"]);
     assert_eq!(recv(&req), ["answer"]);
-    assert_eq!(recv_all(&staying), Vec::<Vec<String>>::new());
+    // If it took its time, it was asked again.
+    assert!(recv_all(&staying).iter().all(|asked| *asked == ["again"]));
 }
 
 fn what_can_be_done_shows_in_the_events(rig: &Rig) {

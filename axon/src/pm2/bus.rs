@@ -317,7 +317,7 @@ mod tests {
                 BusEvent::Other(other) => other.topic,
             });
         }
-        assert_eq!(heard.len(), 20);
+        assert_eq!(heard.len(), 12);
         for expected in ["Out", "Err", "Daemon", "message", "custom:topic", "killed"] {
             assert!(
                 heard.iter().any(|heard| heard == expected),

@@ -1,6 +1,5 @@
 //! [`Client`]: calls functions of a server.
 
-use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};

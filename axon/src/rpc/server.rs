@@ -3,11 +3,13 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt::{self, Display};
+use std::future::poll_fn;
 use std::panic::{self, AssertUnwindSafe};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 use std::{io, mem};
 
 use ferrozmq::Ctx;
@@ -18,14 +20,12 @@ use serde_json::{Value, json};
 
 use super::{Method, Methods};
 use crate::error::{Error, Result};
-use crate::options::{Options, Overflow};
+use crate::options::Options;
 use crate::rep::{Rep, Request};
 use crate::value::{Json, Message};
 
 /// The name that Node's clients expect for the last parameter, which they do not send.
 const CALLBACK: &str = "fn";
-/// How often a waiting server looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// Has its functions called by clients. What a function does wrong is the reply to the call, and a panic
 /// too; the server goes on.
@@ -38,6 +38,8 @@ pub struct Server {
     functions: RwLock<HashMap<String, Function>>,
     /// Held by the thread that waits for the next request.
     turn: Mutex<()>,
+    /// Wakes it.
+    waker: Mutex<Option<Waker>>,
     stops: AtomicBool,
 }
 
@@ -163,16 +165,17 @@ impl Given {
 }
 
 impl Server {
-    /// A server with the default options, but that a reply waits for a client that reads slowly.
+    /// A server with the default options.
     ///
     /// # Errors
     /// As for [`Rep::new`].
     pub fn new(ctx: &Ctx) -> Result<Self> {
-        Self::with_options(ctx, &Options::new().overflow(Overflow::Wait))
+        Self::with_options(ctx, &Options::new())
     }
 
-    /// A server. Unless the options say [`Overflow::Wait`], a reply that its client has no room for is
-    /// dropped.
+    /// A server. A client that does not read has [`Options::peer_hwm`] replies waiting for it, and
+    /// misses others. With [`Overflow::Wait`](crate::Overflow::Wait) the server waits for it, and so do
+    /// all its clients.
     ///
     /// # Errors
     /// As for [`Rep::with_options`].
@@ -264,25 +267,38 @@ impl Server {
     /// # Errors
     /// What the engine refuses.
     pub fn run(&self) -> Result<()> {
-        loop {
-            let turn = self.turn.lock();
-            if self.stops.load(Ordering::Acquire) {
-                return Ok(());
-            }
-            let request = match self.rep.recv_timeout(LOOK) {
-                Ok(request) => request,
-                Err(Error::Timeout) => continue,
-                Err(Error::Closed) => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            drop(turn);
+        while let Some(request) = self.next()? {
             self.serve(&request);
+        }
+        Ok(())
+    }
+
+    /// The next request; `None` when there will be none. One thread waits for the socket, and others
+    /// for that one.
+    fn next(&self) -> Result<Option<Request>> {
+        let _turn = self.turn.lock();
+        let mut request = pin!(self.rep.recv_async());
+        let next = pollster::block_on(poll_fn(|cx| {
+            // Before the look, so that a stop does not come unnoticed.
+            *self.waker.lock() = Some(cx.waker().clone());
+            if self.stops.load(Ordering::Acquire) {
+                return Poll::Ready(Err(Error::Closed));
+            }
+            request.as_mut().poll(cx)
+        }));
+        match next {
+            Ok(request) => Ok(Some(request)),
+            Err(Error::Closed) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
     /// Has all calls of [`Server::run`] return when they have replied. It cannot be run again.
     pub fn stop(&self) {
         self.stops.store(true, Ordering::Release);
+        if let Some(waker) = self.waker.lock().take() {
+            waker.wake();
+        }
     }
 
     /// Runs the server on so many threads of its own.
@@ -351,6 +367,7 @@ impl From<Rep> for Server {
             rep,
             functions: RwLock::default(),
             turn: Mutex::default(),
+            waker: Mutex::default(),
             stops: AtomicBool::new(false),
         }
     }

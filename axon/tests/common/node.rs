@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,7 +60,8 @@ impl Packages {
     ///
     /// The first that asks installs them, without running any script of theirs; others wait.
     pub(crate) fn get(self) -> Option<PathBuf> {
-        if !has("node") {
+        static NODE: OnceLock<bool> = OnceLock::new();
+        if !NODE.get_or_init(|| has("node")) {
             return None;
         }
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))

@@ -45,6 +45,7 @@ fn silent_session(mailbox: &Arc<Mailbox<SocketCmd>>) -> (IoCmd, std::os::unix::n
             options: Arc::new(options),
             events: EventSink::default(),
             doorkeeper: Arc::new(crate::command::Nobody),
+            roster: Arc::default(),
             protocol: None,
         },
         link: LinkSpec::Accepted {
@@ -93,6 +94,7 @@ fn who_goes_on_is_in_the_next_round_once_however_often_it_was_run() {
             options: Arc::new(Options::new(SocketType::DISH)),
             events: EventSink::default(),
             doorkeeper: Arc::new(crate::command::Nobody),
+            roster: Arc::default(),
             protocol: None,
         },
         socket: udp.into(),

@@ -4,8 +4,9 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::socket::{getsockopt, sockopt};
-use socket2::{SockAddr, Socket};
+use socket2::{SockAddr, SockRef, Socket};
 
 /// The flag of a send that is not to raise `SIGPIPE`.
 pub(super) const NO_SIGNAL: i32 = nix::libc::MSG_NOSIGNAL;
@@ -51,4 +52,13 @@ pub(super) fn set_busy_poll(socket: &Socket, micros: u32) -> io::Result<()> {
 /// How long sent bytes may stay unacknowledged until the connection is given up.
 pub(super) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(timeout))
+}
+
+/// Whether no byte that was written to a tcp socket waits for room at the peer. From the first call
+/// on, the socket is writable only when that is so.
+pub(super) fn has_sent_all(socket: &impl AsFd) -> io::Result<bool> {
+    SockRef::from(socket).set_tcp_notsent_lowat(1)?;
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+    // A broken one has nothing more to send, and counts as ready too.
+    Ok(nix::poll::poll(&mut polled, PollTimeout::ZERO)? > 0)
 }

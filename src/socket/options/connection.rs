@@ -66,10 +66,18 @@ plain_options! {
     set_heartbeat_timeout, get_heartbeat_timeout: Option<Duration> = heartbeat.timeout, optional_time;
 
     /// Sets the size of the largest frame that is accepted, in bytes (`ZMQ_MAXMSGSIZE`); a peer
-    /// that sends a larger one is disconnected. `None`: any size. Default as in
+    /// that sends a larger one is disconnected. `None`: any size. It does not limit how many frames
+    /// a message has, see [`Socket::set_max_multipart_size`]. Default as in
     /// [`Ctx::set_max_msg_size`](crate::Ctx::set_max_msg_size). Takes effect for endpoints bound
     /// or connected later.
     set_maxmsgsize, get_maxmsgsize: Option<u64> = max_msg_size;
+
+    /// Sets how large the frames of one message may be together, in bytes; a peer that goes beyond
+    /// is disconnected. A message is received when its last frame has come, so that one without an
+    /// end takes memory until then. Each frame counts with its head of 2 bytes, or 9 if it has more
+    /// than 255. `None`: any size. Default `None`; libzmq has no such limit. Takes effect for
+    /// endpoints bound or connected later.
+    set_max_multipart_size, get_max_multipart_size: Option<u64> = max_multipart_size;
 }
 
 fn ttl(ttl: Duration) -> Result<Duration> {
