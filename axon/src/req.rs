@@ -91,7 +91,8 @@ impl Req {
             spin: ctx.spin(),
             under_way: Mutex::default(),
         });
-        let socket = open(ctx, SocketType::PUSH, options, |notifier| {
+        // A DEALER sends to its peers in turn and listens to them, which a PUSH does not.
+        let socket = open(ctx, SocketType::DEALER, options, |notifier| {
             Box::new(Requesting {
                 lb: Lb::default(),
                 fq: Fq::default(),
