@@ -26,7 +26,8 @@ pub(crate) enum Event {
     Ready(Arc<Metadata>),
     /// A frame of a message, or a subscription.
     Message(Msg),
-    /// Whole messages: these are the bytes that were just taken from the input.
+    /// Whole messages: these are the bytes that were just taken from the input, or if they were
+    /// sealed [`Engine::opened`].
     Run(record::Run),
     /// The connection must be closed. Comes once; the engine takes nothing after it, and gives at
     /// most a last word of refusal.
@@ -40,6 +41,15 @@ pub(crate) enum Run<'a> {
     Copy(&'a [u8]),
     /// To be kept until they are sent.
     Keep(Bytes),
+}
+
+impl AsRef<[u8]> for Run<'_> {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Copy(bytes) => bytes,
+            Self::Keep(bytes) => bytes,
+        }
+    }
 }
 
 /// Why an engine gave its connection up.
@@ -85,7 +95,8 @@ pub(crate) fn next_events(
     match engine.handle_input(input, room, now) {
         Some(Event::Run(run)) => {
             let taken = &before[..before.len() - input.len()];
-            let frames = record::frames(&taken[taken.len() - run.len..]);
+            let bytes = engine.opened().unwrap_or(taken);
+            let frames = record::frames(&bytes[bytes.len() - run.len..]);
             frames.map(Event::Message).collect()
         }
         event => event.into_iter().collect(),
@@ -103,6 +114,11 @@ pub(crate) trait Engine: fmt::Debug + Send {
     /// What came of [`Event::Authenticate`]; returns what comes of that.
     fn handle_verdict(&mut self, verdict: Verdict, now: Instant) -> Option<Event>;
 
+    /// The frames of the last [`Event::Run`], if what is read is sealed.
+    fn opened(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// Where the next bytes may be read to directly, while a large body is on its way. All input
     /// must have been handled before. The space grows with what has arrived, not with what the
     /// peer announced.
@@ -118,10 +134,11 @@ pub(crate) trait Engine: fmt::Debug + Send {
     /// Encodes a frame into the batch to be sent. Frames of one message come in a row.
     fn push(&mut self, msg: Msg);
 
-    /// Whether frames can be sent as a pipe holds them; asked only while messages are wanted.
-    fn wants_runs(&self) -> bool;
+    /// How many bytes of frames as a pipe holds them are taken at once; none if they must be pushed
+    /// one by one. Asked only while messages are wanted.
+    fn run_max(&self) -> usize;
 
-    /// Adds frames to the batch to be sent, if runs are wanted.
+    /// Adds frames to the batch to be sent, as many as [`Engine::run_max`] allows and one more.
     fn push_run(&mut self, run: Run<'_>);
 
     /// The bytes to send now, in order, as slices; at most as many as `slices` holds. Returns how

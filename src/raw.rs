@@ -128,8 +128,8 @@ impl Engine for RawEngine {
     }
 
     /// The heads of frames are not for raw peers.
-    fn wants_runs(&self) -> bool {
-        false
+    fn run_max(&self) -> usize {
+        0
     }
 
     fn push_run(&mut self, _run: Run<'_>) {

@@ -210,8 +210,12 @@ impl Engine for Socks {
         self.inner.push(msg);
     }
 
-    fn wants_runs(&self) -> bool {
-        self.inner.wants_runs()
+    fn run_max(&self) -> usize {
+        self.inner.run_max()
+    }
+
+    fn opened(&self) -> Option<&[u8]> {
+        self.inner.opened()
     }
 
     fn push_run(&mut self, run: Run<'_>) {

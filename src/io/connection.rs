@@ -135,7 +135,9 @@ impl Connection {
 
     /// The `len` bytes that were decoded last, for the event that tells of them.
     pub(crate) fn decoded<'a>(&'a self, input: &'a Input, len: usize) -> &'a [u8] {
-        if self.stash.is_empty() {
+        if let Some(opened) = self.engine.opened() {
+            &opened[..len]
+        } else if self.stash.is_empty() {
             &input.buffer[input.start - len..input.start]
         } else {
             &self.stash[self.unstashed - len..self.unstashed]
@@ -202,8 +204,8 @@ impl Connection {
         self.engine.push(msg);
     }
 
-    pub(crate) fn wants_runs(&self) -> bool {
-        self.engine.wants_runs()
+    pub(crate) fn run_max(&self) -> usize {
+        self.engine.run_max()
     }
 
     pub(crate) fn push_run(&mut self, run: Run<'_>) {

@@ -15,7 +15,7 @@ use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
 use crate::zap::Verdict;
-use crate::zmtp::cipher::{Cipher, OVERHEAD};
+use crate::zmtp::cipher::{Cipher, OVERHEAD, Opened};
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{Batch, COMMAND, Decoder, Frame, Framing, Limit, MORE};
 use crate::zmtp::greeting::Version;
@@ -23,8 +23,13 @@ use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
 use crate::zmtp::heartbeat::Heartbeat;
 
-/// No more is taken into the batch than this and one message.
+/// No more is taken into the batch than this and one message or run.
 const BATCH_MAX: usize = 256 * 1024;
+
+/// How many bytes of frames are taken from the pipe at once; of those that are sealed fewer, since
+/// each becomes longer by its box.
+const RUN_MAX: usize = 64 * 1024;
+const SEALED_RUN_MAX: usize = 16 * 1024;
 
 /// What an engine is made from.
 #[derive(Debug)]
@@ -158,13 +163,25 @@ impl Engine for StreamEngine {
         }
     }
 
-    fn wants_runs(&self) -> bool {
-        matches!(&self.phase, Phase::Traffic(traffic) if traffic.has_runs)
+    fn run_max(&self) -> usize {
+        match &self.phase {
+            Phase::Traffic(traffic) => traffic.run_max(),
+            Phase::Opening(_) | Phase::Failed => 0,
+        }
     }
 
     fn push_run(&mut self, run: Run<'_>) {
-        debug_assert!(self.wants_runs(), "no run was wanted");
-        self.batch.push_run(run);
+        match &mut self.phase {
+            Phase::Traffic(traffic) => traffic.push_run(run, &mut self.batch),
+            Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no run was wanted"),
+        }
+    }
+
+    fn opened(&self) -> Option<&[u8]> {
+        match &self.phase {
+            Phase::Traffic(traffic) => traffic.cipher.as_ref().map(|cipher| cipher.opened()),
+            Phase::Opening(_) | Phase::Failed => None,
+        }
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -217,8 +234,8 @@ impl Engine for StreamEngine {
 struct Traffic {
     version: Version,
     publishes: bool,
-    /// Messages go both ways in the form that pipes hold them in, with nothing before or around
-    /// them.
+    /// Messages go both ways in the form that pipes hold them in, with nothing between them; a box
+    /// around each can be taken off.
     has_runs: bool,
     /// The end of a message has not come, so that no run was found: until it does, none is looked
     /// for, lest a message of many frames is looked through again for each of them.
@@ -247,9 +264,7 @@ impl Traffic {
         Self {
             version,
             publishes,
-            has_runs: Framing::of(version) == Framing::V2
-                && !groups.are_sent_along()
-                && cipher.is_none(),
+            has_runs: Framing::of(version) == Framing::V2 && !groups.are_sent_along(),
             mid_message: false,
             groups,
             subscribes_to_all: publishes && version == Version::Unversioned,
@@ -277,13 +292,10 @@ impl Traffic {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
             }
-            if self.has_runs && !self.mid_message {
-                if let Some(run) = self.decoder.take_run(input, room) {
-                    return Ok(Some(Event::Run(run)));
-                }
-            }
-            let Some(Frame { msg, is_command }) = self.next_frame(input)? else {
-                return Ok(None);
+            let Frame { msg, is_command } = match self.next(input, room)? {
+                Some(Opened::Frame(frame)) => frame,
+                Some(Opened::Run(run)) => return Ok(Some(Event::Run(run))),
+                None => return Ok(None),
             };
             if !is_command || !self.version.has_commands() {
                 self.mid_message = msg.more();
@@ -304,14 +316,26 @@ impl Traffic {
         }
     }
 
-    fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ProtocolError> {
-        match &mut self.cipher {
-            None => self.decoder.decode(input),
-            Some(cipher) => match self.decoder.decode_body(input)? {
-                Some(body) => cipher.open(body).map(Some),
-                None => Ok(None),
-            },
-        }
+    /// The next frame, or messages in a row.
+    fn next(&mut self, input: &mut &[u8], room: u64) -> Result<Option<Opened>, ProtocolError> {
+        let takes_runs = self.has_runs && !self.mid_message;
+        let Some(cipher) = &mut self.cipher else {
+            if takes_runs {
+                if let Some(run) = self.decoder.take_run(input, room) {
+                    return Ok(Some(Opened::Run(run)));
+                }
+            }
+            return Ok(self.decoder.decode(input)?.map(Opened::Frame));
+        };
+        let Some(body) = self.decoder.decode_body(input)? else {
+            return Ok(None);
+        };
+        let opened = if takes_runs {
+            cipher.open_run(body, &self.decoder, input, room)?
+        } else {
+            cipher.open(body).map(Opened::Frame)?
+        };
+        Ok(Some(opened))
     }
 
     /// Commands that mean nothing here are passed over, as ZeroMQ does.
@@ -354,6 +378,22 @@ impl Traffic {
             self.push_frame(group, out);
         }
         self.push_frame(msg, out);
+    }
+
+    fn run_max(&self) -> usize {
+        match (self.has_runs, &self.cipher) {
+            (false, _) => 0,
+            (true, None) => RUN_MAX,
+            (true, Some(_)) => SEALED_RUN_MAX,
+        }
+    }
+
+    fn push_run(&mut self, run: Run<'_>, out: &mut Batch) {
+        debug_assert!(self.has_runs, "no run was wanted");
+        match &mut self.cipher {
+            None => out.push_run(run),
+            Some(cipher) => cipher.push_run(run.as_ref(), out),
+        }
     }
 
     /// Encodes a frame for the peer.
