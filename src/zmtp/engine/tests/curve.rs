@@ -11,6 +11,8 @@ use super::*;
 use crate::keys::{CurveKeyPair, PublicKey, SecretKey};
 use crate::security::Curve;
 
+mod recorded;
+
 const CURVE: &[u8] = b"CURVE";
 
 fn pair_of(secret: u8) -> CurveKeyPair {
