@@ -204,8 +204,8 @@ impl Connection {
         self.engine.push(msg);
     }
 
-    pub(crate) fn wants_runs(&self) -> bool {
-        self.engine.wants_runs()
+    pub(crate) fn run_max(&self) -> usize {
+        self.engine.run_max()
     }
 
     pub(crate) fn push_run(&mut self, run: Frames<'_>) {

@@ -40,9 +40,6 @@ use crate::zmtp::{EngineSpec, StreamEngine};
 const READS_PER_TURN: u32 = 8;
 const WRITES_PER_TURN: u32 = 8;
 
-/// How many bytes of frames are taken from the pipe at once.
-const RUN_MAX: usize = 64 * 1024;
-
 /// How long a finished connection, all of whose messages the peer has or has room for, waits for
 /// the peer to close too. A close with unread input would reset the connection, and what is on the
 /// way would be lost.
@@ -971,7 +968,7 @@ fn last_word(mut connection: Connection, now: Instant) -> Link {
 /// Takes messages from the pipe until it is empty (true) or the batch is full.
 fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
     while connection.wants_messages() {
-        if connection.wants_runs() && fill_run(connection, pipe, mid_message) {
+        if fill_run(connection, pipe, mid_message) {
             continue;
         }
         match pipe.read() {
@@ -985,9 +982,9 @@ fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool)
     false
 }
 
-/// Takes frames from the pipe as they are, if there are any such at its front.
+/// Takes frames from the pipe as they are, if there are any such at its front and they are wanted.
 fn fill_run(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
-    let Some((run, bytes)) = pipe.peek_run(RUN_MAX) else {
+    let Some((run, bytes)) = pipe.peek_run(connection.run_max()) else {
         return false;
     };
     if run.len <= COPY_MAX {

@@ -141,7 +141,10 @@ fn a_batch_goes_on_where_it_was_dropped() {
     let mut next = sent;
     while next < 100 {
         assert!(poll_once(pin!(push.send_many(&mut queue))).is_pending() || queue.is_empty());
-        assert!(queue.len() % 2 == 0, "only whole messages are sent");
+        assert!(
+            queue.len().is_multiple_of(2),
+            "only whole messages are sent"
+        );
         for frames in recv_all(&pull) {
             assert_eq!(frames, [next.to_string(), "rest".to_owned()]);
             next += 1;
