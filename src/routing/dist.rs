@@ -89,8 +89,8 @@ impl Dist {
             .collect();
     }
 
-    /// Whether no recipient would miss the message. If one would,
-    /// [`Writable`](crate::pipe::PipeEvent::Writable) will come from it.
+    /// Whether no recipient would miss the message. If one would, its pipe will tell when it is
+    /// writable again.
     pub fn all_matching_have_room(&mut self, pipes: &mut Pipes) -> bool {
         for key in &self.matching {
             let has_room = pipes
