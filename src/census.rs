@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -10,6 +10,9 @@ use crate::command::SocketCmd;
 use crate::error::Error;
 use crate::mailbox::Mailbox;
 use crate::options::SocketType;
+
+/// How long a new socket waits for the place of one that is closed.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Names a socket within its context.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -37,6 +40,8 @@ struct Entry {
 struct State {
     sockets: HashMap<u64, Entry>,
     last: u64,
+    /// How many of them are closed.
+    closed: usize,
     stopped: bool,
 }
 
@@ -48,7 +53,8 @@ pub(crate) struct Census {
 }
 
 impl Census {
-    /// Adds a socket.
+    /// Adds a socket. At the limit it waits until one that is closed is gone, which is a matter of
+    /// moments unless it lingers.
     ///
     /// # Errors
     /// [`Error::Term`] after [`Census::stop_all`], [`Error::TooManySockets`] beyond `max`.
@@ -59,11 +65,15 @@ impl Census {
         max: usize,
     ) -> Result<SocketId, Error> {
         let mut state = self.state.lock();
+        let mut deadline = None;
+        while !state.stopped && state.sockets.len() >= max {
+            let until = *deadline.get_or_insert_with(|| Instant::now() + MOMENT);
+            if state.closed == 0 || self.changed.wait_until(&mut state, until).timed_out() {
+                return Err(Error::TooManySockets);
+            }
+        }
         if state.stopped {
             return Err(Error::Term);
-        }
-        if state.sockets.len() >= max {
-            return Err(Error::TooManySockets);
         }
         state.last += 1;
         let id = state.last;
@@ -88,15 +98,22 @@ impl Census {
         }
     }
 
+    /// The socket is closed.
     pub(crate) fn set_closed(&self, id: SocketId) {
-        if let Some(entry) = self.state.lock().sockets.get_mut(&id.0) {
-            entry.about.closed = true;
-        }
+        let mut state = self.state.lock();
+        let before = state
+            .sockets
+            .get_mut(&id.0)
+            .map(|entry| std::mem::replace(&mut entry.about.closed, true));
+        state.closed += usize::from(before == Some(false));
     }
 
     /// The socket is gone, and all that was its own.
     pub(crate) fn remove(&self, id: SocketId) {
-        self.state.lock().sockets.remove(&id.0);
+        let mut state = self.state.lock();
+        let gone = state.sockets.remove(&id.0);
+        state.closed -= usize::from(gone.is_some_and(|entry| entry.about.closed));
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -113,6 +130,7 @@ impl Census {
         let mailboxes: Vec<_> = entries.map(|entry| entry.mailbox.clone()).collect();
         // Whoever watches a socket is told outside the lock.
         drop(state);
+        self.changed.notify_all();
         for mailbox in mailboxes {
             mailbox.post(SocketCmd::Stop);
         }

@@ -33,6 +33,7 @@ pub(crate) struct RawEngine {
     sent: usize,
     /// How many bytes of the queue are not written.
     pending: usize,
+    pending_max: usize,
 }
 
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl RawEngine {
             queue: VecDeque::new(),
             sent: 0,
             pending: 0,
+            pending_max: options.out_batch_size.unwrap_or(PENDING_MAX),
         }
     }
 
@@ -116,7 +118,7 @@ impl Engine for RawEngine {
 
     fn wants_messages(&self) -> bool {
         matches!(self.phase, Phase::Traffic)
-            && self.pending < PENDING_MAX
+            && self.pending < self.pending_max
             && self.queue.len() < QUEUE_MAX
     }
 

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use crate::abi::Done;
 use crate::bell::{Bell, Listeners};
 use crate::errno::Errno;
+use crate::frees;
 use crate::handle::{Handle, kind};
 
 const IO_THREADS: c_int = 1;
@@ -71,8 +72,10 @@ struct Ending {
 
 impl Context {
     fn new() -> Arc<Self> {
+        let ctx = Ctx::new();
+        ctx.set_thread_start(frees::give_back_at_once);
         Arc::new(Self {
-            ctx: Ctx::new(),
+            ctx,
             process: std::process::id(),
             settings: Mutex::new(Settings {
                 io_threads: 1,
@@ -114,6 +117,7 @@ impl Context {
         let (ctx, done) = (self.ctx.clone(), ending.clone());
         with_signals_blocked(|| {
             std::thread::spawn(move || {
+                frees::give_back_at_once();
                 // Without a time limit there is no error.
                 let _ = ctx.term(None);
                 done.is_over.store(true, Ordering::Release);

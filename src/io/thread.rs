@@ -16,7 +16,7 @@ use crate::io::core::IoCore;
 use crate::io::poller::{self, Poller};
 use crate::io::resolver::Resolver;
 use crate::io::session_base::IoContext;
-use crate::signaler::Signal;
+use crate::signaler::{Signal, ThreadStart};
 
 /// An I/O thread before it runs.
 #[derive(Debug)]
@@ -93,10 +93,12 @@ impl IoThread {
     pub(crate) fn spawn(
         self,
         name: String,
+        start: ThreadStart,
         pin: Option<usize>,
         spin: u32,
     ) -> io::Result<JoinHandle<()>> {
         std::thread::Builder::new().name(name).spawn(move || {
+            start.run();
             if let Some(id) = pin {
                 if !core_affinity::set_for_current(core_affinity::CoreId { id }) {
                     log::warn!(target: "ferrozmq", "an I/O thread cannot be pinned to core {id}");

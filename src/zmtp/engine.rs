@@ -23,7 +23,7 @@ use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
 use crate::zmtp::heartbeat::Heartbeat;
 
-/// No more is taken into the batch than this and one message.
+/// No more is taken into the batch than this and one message, unless the options say otherwise.
 const BATCH_MAX: usize = 256 * 1024;
 
 /// What an engine is made from.
@@ -40,6 +40,7 @@ pub(crate) struct EngineSpec<'a> {
 pub(crate) struct StreamEngine {
     phase: Phase,
     batch: Batch,
+    batch_max: usize,
 }
 
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl StreamEngine {
         Self {
             phase: Phase::Opening(Box::new(opening)),
             batch,
+            batch_max: spec.options.out_batch_size.unwrap_or(BATCH_MAX),
         }
     }
 
@@ -148,7 +150,7 @@ impl Engine for StreamEngine {
     }
 
     fn wants_messages(&self) -> bool {
-        matches!(self.phase, Phase::Traffic(_)) && self.batch.pending() < BATCH_MAX
+        matches!(self.phase, Phase::Traffic(_)) && self.batch.pending() < self.batch_max
     }
 
     fn push(&mut self, msg: Msg) {
