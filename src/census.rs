@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -10,9 +10,6 @@ use crate::command::SocketCmd;
 use crate::error::Error;
 use crate::mailbox::Mailbox;
 use crate::options::SocketType;
-
-/// How long a new socket waits for the place of one that is closed.
-const MOMENT: Duration = Duration::from_secs(1);
 
 /// Names a socket within its context.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -54,7 +51,7 @@ pub(crate) struct Census {
 
 impl Census {
     /// Adds a socket. At the limit it waits until one that is closed is gone, which is a matter of
-    /// moments unless it lingers.
+    /// moments unless that lingers, or until the deadline.
     ///
     /// # Errors
     /// [`Error::Term`] after [`Census::stop_all`], [`Error::TooManySockets`] beyond `max`.
@@ -63,12 +60,11 @@ impl Census {
         socket_type: SocketType,
         mailbox: &Arc<Mailbox<SocketCmd>>,
         max: usize,
+        deadline: Instant,
     ) -> Result<SocketId, Error> {
         let mut state = self.state.lock();
-        let mut deadline = None;
         while !state.stopped && state.sockets.len() >= max {
-            let until = *deadline.get_or_insert_with(|| Instant::now() + MOMENT);
-            if state.closed == 0 || self.changed.wait_until(&mut state, until).timed_out() {
+            if state.closed == 0 || self.changed.wait_until(&mut state, deadline).timed_out() {
                 return Err(Error::TooManySockets);
             }
         }

@@ -22,6 +22,9 @@ use crate::reaper::Reaper;
 use crate::signaler::ThreadStart;
 use crate::socket_base::{SocketBase, Surroundings};
 
+/// How long a new socket waits for the place of one that is closed.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// The most I/O threads: the socket option `affinity` has one bit for each.
 const MAX_IO_THREADS: usize = 64;
 
@@ -152,7 +155,8 @@ impl Ctx {
         // It may wait, and is told if the context ends meanwhile.
         drop(guard);
         let census = &self.0.census;
-        let id = census.add(socket_type, base.mailbox(), options.max_sockets)?;
+        let deadline = Instant::now() + MOMENT;
+        let id = census.add(socket_type, base.mailbox(), options.max_sockets, deadline)?;
         Ok((reaper, Box::new(base), id))
     }
 

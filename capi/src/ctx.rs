@@ -346,14 +346,16 @@ abi! {
     ) -> Result<Done, Errno> {
         let context = context(place)?;
         let len = len.get().ok_or(Errno::INVALID)?;
-        let found = if option == THREAD_NAME_PREFIX {
+        let is_text = option == THREAD_NAME_PREFIX;
+        let found = if is_text {
             let mut prefix = context.settings.lock().name_prefix.clone().into_bytes();
             prefix.push(0);
             prefix
         } else {
             context.get(option)?.to_ne_bytes().to_vec()
         };
-        if *len < found.len() || !value.copy(&found) {
+        let fits = *len == found.len() || (is_text && *len > found.len());
+        if !fits || !value.copy(&found) {
             return Err(Errno::INVALID);
         }
         *len = found.len();

@@ -263,12 +263,12 @@ fn the_linger_time_that_counts_is_the_last(rig: &Rig) {
 fn a_closed_socket_soon_makes_place_for_another() {
     let ctx = Ctx::new();
     ctx.set_max_sockets(2).unwrap();
-    let _kept = ctx.socket(SocketType::PULL).unwrap();
+    let _kept = ctx.socket(PULL).unwrap();
     for _ in 0..1000 {
-        drop(ctx.socket(SocketType::PUSH).unwrap());
+        drop(ctx.socket(PUSH).unwrap());
     }
-    let _other = ctx.socket(SocketType::PUSH).unwrap();
-    let refused = ctx.socket(SocketType::PUSH);
+    let _other = ctx.socket(PUSH).unwrap();
+    let refused = ctx.socket(PUSH);
     assert!(matches!(refused, Err(Error::TooManySockets)), "{refused:?}");
 }
 
