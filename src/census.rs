@@ -37,6 +37,8 @@ struct Entry {
 struct State {
     sockets: HashMap<u64, Entry>,
     last: u64,
+    /// How many of them are closed.
+    closed: usize,
     stopped: bool,
 }
 
@@ -48,7 +50,8 @@ pub(crate) struct Census {
 }
 
 impl Census {
-    /// Adds a socket.
+    /// Adds a socket. At the limit it waits until one that is closed is gone, which is a matter of
+    /// moments unless that lingers, or until the deadline.
     ///
     /// # Errors
     /// [`Error::Term`] after [`Census::stop_all`], [`Error::TooManySockets`] beyond `max`.
@@ -57,13 +60,16 @@ impl Census {
         socket_type: SocketType,
         mailbox: &Arc<Mailbox<SocketCmd>>,
         max: usize,
+        deadline: Instant,
     ) -> Result<SocketId, Error> {
         let mut state = self.state.lock();
+        while !state.stopped && state.sockets.len() >= max {
+            if state.closed == 0 || self.changed.wait_until(&mut state, deadline).timed_out() {
+                return Err(Error::TooManySockets);
+            }
+        }
         if state.stopped {
             return Err(Error::Term);
-        }
-        if state.sockets.len() >= max {
-            return Err(Error::TooManySockets);
         }
         state.last += 1;
         let id = state.last;
@@ -88,15 +94,22 @@ impl Census {
         }
     }
 
+    /// The socket is closed.
     pub(crate) fn set_closed(&self, id: SocketId) {
-        if let Some(entry) = self.state.lock().sockets.get_mut(&id.0) {
-            entry.about.closed = true;
-        }
+        let mut state = self.state.lock();
+        let before = state
+            .sockets
+            .get_mut(&id.0)
+            .map(|entry| std::mem::replace(&mut entry.about.closed, true));
+        state.closed += usize::from(before == Some(false));
     }
 
     /// The socket is gone, and all that was its own.
     pub(crate) fn remove(&self, id: SocketId) {
-        self.state.lock().sockets.remove(&id.0);
+        let mut state = self.state.lock();
+        let gone = state.sockets.remove(&id.0);
+        state.closed -= usize::from(gone.is_some_and(|entry| entry.about.closed));
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -113,6 +126,7 @@ impl Census {
         let mailboxes: Vec<_> = entries.map(|entry| entry.mailbox.clone()).collect();
         // Whoever watches a socket is told outside the lock.
         drop(state);
+        self.changed.notify_all();
         for mailbox in mailboxes {
             mailbox.post(SocketCmd::Stop);
         }

@@ -19,7 +19,11 @@ use crate::io::resolver::Resolver;
 use crate::io::thread::IoThread;
 use crate::options::{DEFAULT_SPIN, Options, SocketType};
 use crate::reaper::Reaper;
+use crate::signaler::ThreadStart;
 use crate::socket_base::{SocketBase, Surroundings};
+
+/// How long a new socket waits for the place of one that is closed.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// The most I/O threads: the socket option `affinity` has one bit for each.
 const MAX_IO_THREADS: usize = 64;
@@ -68,6 +72,7 @@ struct CtxOptions {
     cores: Vec<usize>,
     max_sockets: usize,
     thread_name_prefix: String,
+    thread_start: ThreadStart,
     ipv6: bool,
     blocky: bool,
     max_msg_size: Option<u64>,
@@ -100,6 +105,7 @@ impl Ctx {
             cores: Vec::new(),
             max_sockets: 1023,
             thread_name_prefix: String::new(),
+            thread_start: ThreadStart::default(),
             ipv6: false,
             blocky: true,
             max_msg_size: None,
@@ -122,15 +128,15 @@ impl Ctx {
         socket_type: SocketType,
     ) -> Result<(Reaper, Box<SocketBase>, SocketId)> {
         let options = self.0.options.lock().clone();
-        let mut machinery = self.0.machinery.lock();
+        let mut guard = self.0.machinery.lock();
         // An ended context has no threads, and nobody would end those that were started now.
         if self.0.census.is_stopped() {
             return Err(Error::Term);
         }
-        if machinery.is_none() {
-            *machinery = Some(Machinery::start(&options, &self.0.census)?);
+        if guard.is_none() {
+            *guard = Some(Machinery::start(&options, &self.0.census)?);
         }
-        let Some(machinery) = &*machinery else {
+        let Some(machinery) = &*guard else {
             return Err(Error::Term);
         };
         let mut socket_options = Options::new(socket_type);
@@ -145,11 +151,13 @@ impl Ctx {
             registry: self.0.registry.clone(),
         };
         let base = SocketBase::new(socket_options, around);
-        let id = self
-            .0
-            .census
-            .add(socket_type, base.mailbox(), options.max_sockets)?;
-        Ok((machinery.reaper.clone(), Box::new(base), id))
+        let reaper = machinery.reaper.clone();
+        // It may wait, and is told if the context ends meanwhile.
+        drop(guard);
+        let census = &self.0.census;
+        let deadline = Instant::now() + MOMENT;
+        let id = census.add(socket_type, base.mailbox(), options.max_sockets, deadline)?;
+        Ok((reaper, Box::new(base), id))
     }
 
     /// Makes all calls on the context's sockets return [`Error::Term`], blocked ones at once.
@@ -229,6 +237,32 @@ impl Ctx {
         }
         prefix.clone_into(&mut self.0.options.lock().thread_name_prefix);
         Ok(())
+    }
+
+    /// Has `start` called on each thread that the context starts, before anything else: to set its
+    /// priority, or to make it known to a profiler. It must not use the context. Nothing is called by
+    /// default. Takes effect if no socket was created yet.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use ferrozmq::{Ctx, SocketType};
+    ///
+    /// # fn main() -> ferrozmq::Result<()> {
+    /// let ctx = Ctx::new();
+    /// let (started, threads) = channel();
+    /// ctx.set_thread_start(move || {
+    ///     let name = std::thread::current().name().map(str::to_owned);
+    ///     let _ = started.send(name);
+    /// });
+    /// let socket = ctx.socket(SocketType::PULL)?;
+    /// let mut names: Vec<_> = threads.iter().take(2).flatten().collect();
+    /// names.sort();
+    /// assert_eq!(names, ["zmq-io/0", "zmq-reaper"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_thread_start(&self, start: impl Fn() + Send + Sync + 'static) {
+        self.0.options.lock().thread_start = ThreadStart::new(Box::new(start));
     }
 
     /// Whether new sockets use IPv6 (`ZMQ_IPV6`). Default false.
@@ -315,6 +349,10 @@ impl Ctx {
     pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {
         self.0.census.set_endpoints(id, endpoints);
     }
+
+    pub(crate) fn set_closed(&self, id: SocketId) {
+        self.0.census.set_closed(id);
+    }
 }
 
 impl Default for Ctx {
@@ -351,11 +389,12 @@ impl Machinery {
             prefix => format!("{prefix}/{what}"),
         };
         let threads: Arc<[_]> = (0..options.io_threads).map(|_| IoHandle::new()).collect();
-        let resolver = Resolver::new(name("zmq-dns"));
+        let start = &options.thread_start;
+        let resolver = Resolver::new(name("zmq-dns"), start.clone());
         let waiting = (0..threads.len())
             .map(|n| IoThread::new(n, threads.clone(), resolver.clone()))
             .collect::<std::io::Result<Vec<_>>>()?;
-        let (reaper, reaping) = Reaper::spawn(name("zmq-reaper"), census.clone())?;
+        let (reaper, reaping) = Reaper::spawn(name("zmq-reaper"), start.clone(), census.clone())?;
         let mut machinery = Self {
             threads,
             running: Vec::new(),
@@ -364,7 +403,8 @@ impl Machinery {
         };
         for (n, thread) in waiting.into_iter().enumerate() {
             let pin = options.cores.get(n % options.cores.len().max(1)).copied();
-            match thread.spawn(name(&format!("zmq-io/{n}")), pin, options.spin) {
+            let name = name(&format!("zmq-io/{n}"));
+            match thread.spawn(name, start.clone(), pin, options.spin) {
                 Ok(thread) => machinery.running.push(thread),
                 Err(error) => {
                     machinery.stop();

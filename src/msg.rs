@@ -445,6 +445,7 @@ impl Default for Msg {
 impl Deref for Msg {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.as_bytes()
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::endpoint::HostPort;
+use crate::endpoint::TcpAddress;
 use crate::msg::Msg;
 use crate::security::SecurityOptions;
 
@@ -317,7 +317,7 @@ pub(crate) struct Tcp {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Socks {
     /// Where it is, and the same as the application wrote it.
-    pub proxy: Option<(HostPort, String)>,
+    pub proxy: Option<(TcpAddress, String)>,
     /// Who we are to it; nobody, if the name is empty.
     pub username: String,
     pub password: String,
@@ -448,6 +448,9 @@ pub(crate) struct Options {
     pub spin: u32,
     pub backlog: i32,
     pub send_buffer: Option<usize>,
+    /// At most so many bytes are read, or gathered to be written, at once.
+    pub in_batch_size: Option<usize>,
+    pub out_batch_size: Option<usize>,
     pub recv_buffer: Option<usize>,
     pub priority: u32,
     /// For how many microseconds the system polls the device before it waits; 0 leaves it alone.
@@ -513,6 +516,8 @@ impl Options {
             spin: DEFAULT_SPIN,
             backlog: 100,
             send_buffer: None,
+            in_batch_size: None,
+            out_batch_size: None,
             recv_buffer: None,
             priority: 0,
             busy_poll: 0,

@@ -242,7 +242,7 @@ pub struct PipeEnd {
     credited: u64,
     /// Whether a message has been begun and not ended.
     mid_message: bool,
-    /// Whole messages read, and the count last told to the writer.
+    /// Whole messages read, and the half of a queue last told to the writer.
     read: u64,
     told: u64,
     peeked: Option<Msg>,
@@ -748,9 +748,17 @@ impl PipeEnd {
     // ── statistics ───────────────────────────────────────────────────────────────────────────
 
     /// How many whole messages wait in this pipe: of ours for the peer, as far as it has told what
-    /// it read, and of the peer's for us.
+    /// it read, which it does every half a queue or when it has read all; and of the peer's for us.
     pub(crate) fn queued(&self) -> Queued {
         let told = self.theirs().read.load(Ordering::Relaxed);
+        let capacity = self.capacity_out();
+        let told = if told < self.written && capacity != UNLIMITED {
+            // It may have told more when it had read all there was: that is not what the mark counts.
+            let half = capacity.div_ceil(2);
+            told / half * half
+        } else {
+            told
+        };
         let written = self.theirs().written.load(Ordering::Relaxed);
         Queued {
             outbound: self.outbound.queued(self.written.saturating_sub(told)),
@@ -809,24 +817,36 @@ impl PipeEnd {
     #[inline]
     fn count_read(&mut self, messages: u64) {
         self.read += messages;
-        if self.read - self.told >= self.capacity_in().div_ceil(2) {
-            self.tell_progress();
+        let half = self.capacity_in().div_ceil(2);
+        if self.read - self.told >= half {
+            self.tell_half(half);
         }
+    }
+
+    /// Tells whole halves only, so that marks are the same whenever the reader has slept.
+    #[cold]
+    fn tell_half(&mut self, half: u64) {
+        self.told = self.read / half * half;
+        self.tell(self.told);
     }
 
     /// Before the reader sleeps, the writer must know all that was read: were its mark lowered
     /// meanwhile, it could be blocked by messages that are gone.
     fn tell_rest(&mut self) {
-        if self.told != self.read {
+        if self.ours().read.load(Ordering::Relaxed) != self.read {
             self.tell_progress();
         }
     }
 
-    /// Gives the writer credit for what was read, and wakes it if it is blocked.
+    /// Gives the writer credit for all that was read.
     fn tell_progress(&mut self) {
-        self.told = self.read;
+        self.tell(self.read);
+    }
+
+    /// Gives the writer credit, and wakes it if it is blocked.
+    fn tell(&mut self, read: u64) {
         let theirs = self.theirs();
-        self.ours().read.store(self.read, Ordering::Release);
+        self.ours().read.store(read, Ordering::Release);
         // P4: partner of the fence in `has_credit`.
         fence(Ordering::SeqCst);
         if theirs.blocked.load(Ordering::SeqCst) && theirs.blocked.swap(false, Ordering::SeqCst) {

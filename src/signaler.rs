@@ -220,6 +220,22 @@ impl Signal for Callback {
     }
 }
 
+/// What each thread of a context does first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ThreadStart(Option<Arc<Callback>>);
+
+impl ThreadStart {
+    pub(crate) fn new(start: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self(Some(Arc::new(Callback(start))))
+    }
+
+    pub(crate) fn run(&self) {
+        if let Some(start) = &self.0 {
+            (start.0)();
+        }
+    }
+}
+
 /// The signal of tasks, which wakes all that wait. Each of `N` ways to wait has a place for one.
 #[derive(Debug)]
 pub(crate) struct TaskSignal<const N: usize>([AtomicWaker; N]);

@@ -70,7 +70,8 @@ pub struct Socket {
 }
 
 impl Ctx {
-    /// Creates a socket. The first one starts the context's threads.
+    /// Creates a socket. The first one starts the context's threads. At the limit it waits for a
+    /// second at most, if there are sockets that are closed and not gone.
     ///
     /// # Errors
     /// [`Error::Term`] after [`Ctx::shutdown`] or [`Ctx::term`], [`Error::TooManySockets`] beyond
@@ -544,6 +545,7 @@ impl Socket {
                     host.post(IoCmd::Host(Box::new(hosted)));
                 }
                 None => {
+                    self.ctx.set_closed(id);
                     // At once, so that the next socket can be bound to the name.
                     dying.socket.give_up_names(Instant::now());
                     self.reaper.reap(dying);

@@ -18,7 +18,7 @@ use crate::command::{
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::feeds::{Feeds, Inlet};
-use crate::inproc::{Bound, Registry};
+use crate::inproc::{Bound, Greeting, Registry};
 use crate::mailbox::Mailbox;
 use crate::monitor::{EndpointPair, Event, EventKind, EventSink};
 use crate::msg::{Metadata, Msg};
@@ -287,7 +287,6 @@ impl SocketBase {
         // It was handed over by somebody who is there.
         end.set_joined();
         if inproc {
-            self.introduce(&mut end);
             if let Some(farewell) = self.options.farewell() {
                 end.set_last_words(farewell);
             }
@@ -371,12 +370,14 @@ impl SocketBase {
             endpoint: id,
             send_hwm: self.options.send_hwm,
             recv_hwm: self.options.recv_hwm,
+            greeting: self.greeting(),
         };
-        let bound = self.around.registry.bind(name, bound, now);
-        if bound.is_err() {
+        if let Err(error) = self.around.registry.bind(name, bound, now) {
             self.bonds.remove(&id);
+            return Err(error);
         }
-        bound
+        // Who has waited for the name hears at once what this socket wants.
+        self.process()
     }
 
     /// Starts a listener on a socket that listens already.
@@ -452,7 +453,7 @@ impl SocketBase {
         let id = self.new_bond(text, text, BondKind::Connected);
         let (mut ours, theirs) = pipe::pair(self.options.conflate);
         ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
-        self.introduce(&mut ours);
+        self.greeting().say(&mut ours);
         let origin = self.origin();
         self.take_pipe(ours, id, origin);
         self.around
@@ -687,14 +688,11 @@ impl SocketBase {
         }
     }
 
-    /// Says to an inproc peer what goes before all messages.
-    fn introduce(&self, end: &mut PipeEnd) {
-        end.write_uncounted(self.introduction());
-        if let Some(mut hello) = self.options.hello() {
-            // A new pipe has room for a message.
-            let _ = end.write(&mut hello);
+    fn greeting(&self) -> Greeting {
+        Greeting {
+            introduction: self.introduction(),
+            hello: self.options.hello(),
         }
-        end.flush();
     }
 
     /// What an inproc peer is told in place of a handshake.

@@ -102,7 +102,7 @@ pub(crate) struct IoCore {
     stopping: bool,
     /// The deadline until which the thread sleeps, if it does.
     waits_until: Option<Instant>,
-    /// When the thread was last signalled.
+    /// When the thread was last signalled, or the help for that ended.
     last_signal: Instant,
     cx: IoContext,
 }
@@ -172,6 +172,8 @@ impl IoCore {
         }
         self.cx.now = now;
         self.run();
+        // A large message takes as long to write as a pause: who has the next one ready streams.
+        self.last_signal = poller::now();
         let settled = self.again.is_empty() && self.cx.mailbox.may_sleep();
         settled && !self.is_done() && !self.must_wake_earlier()
     }

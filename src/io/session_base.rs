@@ -17,7 +17,7 @@ use mio::{Interest, Registry};
 use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd, Turn};
 use crate::endpoint::{Endpoint, TcpAddress};
 use crate::engine::{Engine, Event, Frames};
-use crate::error::ProtocolError;
+use crate::error::{ProtocolError, ZapError};
 use crate::io::connecter::Backoff;
 use crate::io::connection::{Connection, Input};
 use crate::io::poller::{self, Readiness};
@@ -329,6 +329,10 @@ impl SessionBase {
             let Link::Up(connection) = &mut self.link else {
                 break;
             };
+            if asking && connection.is_hung_up() {
+                // Whoever it was about cannot be let in any more.
+                return Err(Reason::PeerClosed);
+            }
             // A handshake needs no room, and sending must not wait for who does not receive.
             if asking || (room == 0 && connection.peer.is_some()) {
                 connection.pause(&mut cx.input, cx.now);
@@ -439,8 +443,7 @@ impl SessionBase {
         }
         match endpoint {
             Endpoint::Tcp(address) => {
-                let proxy = self.parent.options.tcp.socks.proxy.as_ref();
-                let target = proxy.map_or(&address.target, |(proxy, _)| proxy).clone();
+                let target = self.next_hop(address).target.clone();
                 let ipv6 = self.parent.options.tcp.ipv6;
                 match resolver::immediate(&target, ipv6) {
                     Some(found) => self.on_addresses(found, cx),
@@ -473,23 +476,40 @@ impl SessionBase {
         }
     }
 
+    /// The proxy if there is one.
+    fn next_hop<'a>(&'a self, address: &'a TcpAddress) -> &'a TcpAddress {
+        let proxy = self.parent.options.tcp.socks.proxy.as_ref();
+        proxy.map_or(address, |(proxy, _)| proxy)
+    }
+
     /// Connects to the next address of the host; with none left, `last` is why it failed.
     fn try_next_address(&mut self, last: Reason, cx: &mut IoContext) {
-        let Role::Dialer {
-            endpoint: Endpoint::Tcp(tcp),
-            addresses,
-            ..
-        } = &mut self.role
-        else {
+        let next = match &mut self.role {
+            Role::Dialer { addresses, .. } => addresses.pop_front(),
+            Role::Acceptor => None,
+        };
+        let Some(address) = next else {
             return self.retry(last, cx);
         };
-        let Some(address) = addresses.pop_front() else {
-            return self.retry(last, cx);
-        };
-        match source_of(tcp, address) {
+        match self.source(address) {
             Ok(source) => self.connect(Target::Tcp { address, source }, cx),
             Err(error) => self.try_next_address(Reason::of(&error), cx),
         }
+    }
+
+    /// The address to connect to `address` from, if there is to be a certain one.
+    fn source(&self, address: SocketAddr) -> io::Result<Option<SocketAddr>> {
+        let Role::Dialer {
+            endpoint: Endpoint::Tcp(tcp),
+            ..
+        } = &self.role
+        else {
+            return Ok(None);
+        };
+        let source = self.next_hop(tcp).source.as_ref().or(tcp.source.as_ref());
+        source
+            .map(|source| resolver::resolve_source(source, address))
+            .transpose()
     }
 
     fn connect(&mut self, target: Target, cx: &mut IoContext) {
@@ -617,7 +637,9 @@ impl SessionBase {
             engine = through_proxy(&options.tcp.socks, address, engine);
         }
         let endpoints = EndpointPair { local, remote };
-        self.link = Link::Up(Box::new(Connection::new(stream, engine, endpoints)));
+        self.link = Link::Up(Box::new(Connection::new(
+            stream, engine, endpoints, options,
+        )));
     }
 
     // ── letting the peer in ──────────────────────────────────────────────────────────────────
@@ -651,6 +673,10 @@ impl SessionBase {
         let Some(verdict) = verdict else {
             return Ok(());
         };
+        let is_lost = matches!(verdict, Verdict::Failed(ZapError::HandlerGone));
+        if is_lost && self.parent.options.security.zap.waits_for_lost {
+            return Ok(());
+        }
         self.inquiry = None;
         self.on_verdict(verdict, cx)
     }
@@ -1023,13 +1049,6 @@ fn through_proxy(
         password: options.password.clone(),
     });
     Box::new(Socks::new(address.target.clone(), login, engine))
-}
-
-fn source_of(tcp: &TcpAddress, address: SocketAddr) -> io::Result<Option<SocketAddr>> {
-    tcp.source
-        .as_ref()
-        .map(|source| resolver::resolve_source(source, address))
-        .transpose()
 }
 
 /// Reads and drops what the peer still sends, which may be without end; gone if it has closed

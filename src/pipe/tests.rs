@@ -146,6 +146,26 @@ mod plain {
     }
 
     #[test]
+    fn halves_are_counted_from_the_first_message() {
+        let (mut a, mut b) = owners((5, 1), (1, 5));
+        assert!(a.send("alone"));
+        assert!(body(b.end.read()).is_some());
+        // It finds nothing more, and tells of the one.
+        assert!(body(b.end.read()).is_none());
+        assert_eq!(a.end.queued().outbound, 0);
+        assert_eq!(a.send_all(), 10);
+        assert_eq!(a.end.queued().outbound, 11);
+        b.news();
+        for _ in 0..4 {
+            assert!(body(b.end.read()).is_some());
+        }
+        assert_eq!(a.end.queued().outbound, 6);
+        assert_eq!(a.send_all(), 4);
+        while body(b.end.read()).is_some() {}
+        assert_eq!(a.end.queued().outbound, 0);
+    }
+
+    #[test]
     fn a_raised_mark_frees_a_blocked_writer() {
         let (mut a, mut b) = owners((1, 1), (1, 1));
         assert_eq!(a.send_all(), 2);

@@ -27,7 +27,8 @@ use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
 use crate::zmtp::heartbeat::Heartbeat;
 
-/// No more is taken into the batch than this and one message or run.
+/// No more is taken into the batch than this and one message or run, unless the options say
+/// otherwise.
 const BATCH_MAX: usize = 256 * 1024;
 
 /// How many bytes of frames are taken from the pipe at once; of those that are sealed fewer, since
@@ -49,6 +50,7 @@ pub(crate) struct EngineSpec<'a> {
 pub(crate) struct StreamEngine {
     phase: Phase,
     batch: Batch,
+    batch_max: usize,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,7 @@ impl StreamEngine {
         Self {
             phase: Phase::Opening(Box::new(opening)),
             batch,
+            batch_max: spec.options.out_batch_size.unwrap_or(BATCH_MAX),
         }
     }
 
@@ -157,7 +160,7 @@ impl Engine for StreamEngine {
     }
 
     fn wants_messages(&self) -> bool {
-        matches!(self.phase, Phase::Traffic(_)) && self.batch.pending() < BATCH_MAX
+        matches!(self.phase, Phase::Traffic(_)) && self.batch.pending() < self.batch_max
     }
 
     fn push(&mut self, msg: Msg) {
@@ -169,7 +172,7 @@ impl Engine for StreamEngine {
 
     fn run_max(&self) -> usize {
         match &self.phase {
-            Phase::Traffic(traffic) => traffic.run_max(),
+            Phase::Traffic(traffic) => traffic.run_max().min(self.batch_max),
             Phase::Opening(_) | Phase::Failed => 0,
         }
     }

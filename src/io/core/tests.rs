@@ -10,6 +10,7 @@ use crate::io::resolver::Resolver;
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
 use crate::options::{Options, SocketType};
+use crate::signaler::ThreadStart;
 use crate::ypipe::Pop;
 
 /// A core, its mailbox, and the poller that it belongs to.
@@ -20,7 +21,7 @@ fn core() -> (IoCore, IoHandle, Poller) {
         thread: 0,
         registry: poller.registry().unwrap(),
         mailbox: handle.mailbox.clone(),
-        resolver: Resolver::new("unused"),
+        resolver: Resolver::new("unused", ThreadStart::default()),
         input: Input::new(),
         now: poller::now(),
     };

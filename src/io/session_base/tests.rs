@@ -5,6 +5,7 @@ use crate::command::EndpointId;
 use crate::io::poller::Poller;
 use crate::monitor::EventSink;
 use crate::options::SocketType;
+use crate::signaler::ThreadStart;
 use crate::slab::{Key, Slab};
 
 fn context() -> IoContext {
@@ -12,7 +13,7 @@ fn context() -> IoContext {
         thread: 0,
         registry: Poller::new().and_then(|poller| poller.registry()).unwrap(),
         mailbox: Arc::new(Mailbox::new()),
-        resolver: Resolver::new("unused"),
+        resolver: Resolver::new("unused", ThreadStart::default()),
         input: Input::new(),
         now: poller::now(),
     }
