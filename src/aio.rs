@@ -9,7 +9,7 @@ mod streams;
 mod waiting;
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::msg::Msg;
 use crate::options::SocketType;
 use crate::pattern::Refused;
-use crate::signaler::{Signal, TaskSignal};
+use crate::signaler::{Signal, Spin, TaskSignal};
 use crate::socket::{Multipart, Socket, error_of};
 use crate::socket_base::SocketBase;
 
@@ -67,6 +67,13 @@ impl Wait {
 /// They are the runtime's, such as `tokio::time::timeout`. Of [`Socket::set_sndtimeo`] and
 /// [`Socket::set_rcvtimeo`] only zero counts: the call fails with [`Error::Again`] instead of
 /// waiting.
+///
+/// # Cost
+/// A call that is ready at once costs what the blocking call costs: no waker is registered, nothing is
+/// allocated or locked. A call that is not looks a few times more before its task sleeps, as a
+/// blocking one does ([`Ctx::set_spin`]), since waking a task takes as long as waking a thread. That
+/// keeps its thread from other tasks for some microseconds; so having looked in vain it waits
+/// without for a while, and twice as long the next time.
 ///
 /// # Fairness
 /// A call that never has to wait would never let the runtime's other tasks run; so one in 128
@@ -272,8 +279,10 @@ impl AsyncSocket {
     /// # Errors
     /// As for [`Socket::recv_msg`], but never [`Error::Again`] unless [`Socket::set_rcvtimeo`] is
     /// zero.
-    pub async fn recv(&mut self) -> Result<Msg> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    #[inline]
+    pub fn recv(&mut self) -> impl Future<Output = Result<Msg>> {
+        // No `async fn`, which would carry the message through one place more.
+        poll_fn(|cx| self.poll_recv(cx))
     }
 
     /// Receives the frames of one message, or what is left of the message being received.
@@ -301,7 +310,13 @@ impl AsyncSocket {
         if max == 0 {
             return Ok(0);
         }
-        poll_fn(|cx| self.poll_base(Wait::ToRecv, cx, |base| recv_batch(base, messages, max))).await
+        let mut received = 0;
+        let mut attempt = |base: &mut SocketBase| {
+            received = recv_batch(base, messages, max)?;
+            Ok(())
+        };
+        poll_fn(|cx| self.poll_base(Wait::ToRecv, cx, &mut attempt)).await?;
+        Ok(received)
     }
 
     /// [`AsyncSocket::recv`], for those who write futures. Of several tasks that wait to receive,
@@ -309,12 +324,11 @@ impl AsyncSocket {
     ///
     /// # Errors
     /// As for [`AsyncSocket::recv`].
+    #[inline]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Msg>> {
-        self.poll_base(Wait::ToRecv, cx, |base| {
-            let mut frame = Msg::new();
-            base.recv(&mut frame)?;
-            Ok(frame)
-        })
+        let mut frame = Msg::new();
+        ready!(self.poll_base(Wait::ToRecv, cx, |base| base.recv(&mut frame)))?;
+        Poll::Ready(Ok(frame))
     }
 
     /// [`AsyncSocket::recv_multipart`], for those who write futures. Of several tasks that wait
@@ -323,42 +337,74 @@ impl AsyncSocket {
     /// # Errors
     /// As for [`AsyncSocket::recv`].
     pub fn poll_recv_multipart(&mut self, cx: &mut Context<'_>) -> Poll<Result<Multipart>> {
-        self.poll_base(Wait::ToRecv, cx, |base| {
-            let mut frames = Multipart::new();
-            recv_now(base, &mut frames)?;
-            Ok(frames)
-        })
+        let mut frames = Multipart::new();
+        ready!(self.poll_base(Wait::ToRecv, cx, |base| recv_now(base, &mut frames)))?;
+        Poll::Ready(Ok(frames))
     }
 
     // ── waiting ──────────────────────────────────────────────────────────────────────────────
 
     /// Does what `attempt` does as soon as it is not refused for want of a message or of room.
-    fn poll_base<T>(
+    ///
+    /// What is possible at once costs what it costs the blocking call: no waker is touched.
+    #[inline(always)]
+    fn poll_base(
         &mut self,
         wait: Wait,
         cx: &mut Context<'_>,
-        mut attempt: impl FnMut(&mut SocketBase) -> std::result::Result<T, Refused>,
-    ) -> Poll<Result<T>> {
-        let mut base = self.socket.base();
-        while self.calls_left > 0 {
-            self.calls_left -= 1;
-            base.process()?;
-            match attempt(&mut base) {
-                Ok(value) => {
+        mut attempt: impl FnMut(&mut SocketBase) -> std::result::Result<(), Refused>,
+    ) -> Poll<Result<()>> {
+        let Some(calls_left) = self.calls_left.checked_sub(1) else {
+            return self.give_way(cx);
+        };
+        self.calls_left = calls_left;
+        let base = self.socket.base_mut();
+        base.process()?;
+        let outcome = attempt(base);
+        if outcome.is_ok() && self.waiters.waiting == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.settle(outcome, wait, cx, &mut attempt)
+    }
+
+    /// Goes on with an attempt that was refused at first, or with a socket that others wait for.
+    #[cold]
+    fn settle(
+        &mut self,
+        mut outcome: std::result::Result<(), Refused>,
+        wait: Wait,
+        cx: &mut Context<'_>,
+        attempt: &mut dyn FnMut(&mut SocketBase) -> std::result::Result<(), Refused>,
+    ) -> Poll<Result<()>> {
+        let base = self.socket.base_mut();
+        loop {
+            match outcome {
+                Ok(()) => {
                     // A REQ that has received may send, a REP that has sent may receive.
                     self.waiters.wake_others(wait);
-                    return Poll::Ready(Ok(value));
+                    return Poll::Ready(Ok(()));
                 }
-                Err(Refused::WouldBlock) if may_wait(&base, wait) => {
-                    if self.waiters.fall_asleep(&mut base, wait, cx) {
+                Err(Refused::WouldBlock) if may_wait(base, wait) => {
+                    if self.waiters.fall_asleep(base, wait, cx) {
                         self.calls_left = CALLS_PER_TURN;
                         return Poll::Pending;
                     }
                 }
-                Err(Refused::Yield) => break,
+                Err(Refused::Yield) => return self.give_way(cx),
                 Err(refused) => return Poll::Ready(Err(error_of(refused))),
             }
+            let Some(calls_left) = self.calls_left.checked_sub(1) else {
+                return self.give_way(cx);
+            };
+            self.calls_left = calls_left;
+            base.process()?;
+            outcome = attempt(base);
         }
+    }
+
+    /// Lets the runtime's other tasks have a turn.
+    #[cold]
+    fn give_way<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         self.calls_left = CALLS_PER_TURN;
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -371,6 +417,7 @@ struct Waiters {
     signal: Arc<TaskSignal<{ Wait::COUNT }>>,
     /// Who waits, as far as the socket's side knows; bit n: the one in place n.
     waiting: u8,
+    spin: Spin,
 }
 
 impl Waiters {
@@ -378,15 +425,19 @@ impl Waiters {
         Self {
             signal: Arc::new(TaskSignal::new()),
             waiting: 0,
+            spin: Spin::default(),
         }
     }
 
     /// Has the task woken when something has come; false if something has already.
     fn fall_asleep(&mut self, base: &mut SocketBase, wait: Wait, cx: &Context<'_>) -> bool {
-        self.waiting |= wait.bit();
-        self.signal.register(wait as usize, cx.waker());
         // What was sent before must be on its way, or waiting would be for ever.
         base.flush();
+        if wait != Wait::ForPeers && base.look(&self.spin) {
+            return false;
+        }
+        self.waiting |= wait.bit();
+        self.signal.register(wait as usize, cx.waker());
         let signal: Arc<dyn Signal> = self.signal.clone();
         base.fall_asleep(&signal)
     }

@@ -1,6 +1,9 @@
 //! What blocking sockets do, awaited, on each runtime.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -169,6 +172,24 @@ fn a_socket_goes_from_blocking_to_async_and_back() {
     assert!(poll_once(std::pin::pin!(pull.recv())).is_pending());
     push.send("after", 0).unwrap();
     assert_eq!(pull.into_blocking().recv_string(0).unwrap(), "after");
+}
+
+#[test]
+fn only_a_call_that_waits_keeps_its_waker() {
+    let rig = Rig::new(Transport::Inproc);
+    let (mut pull, mut push) = rig.async_pair(PULL, PUSH);
+    let (count, waker) = Count::new();
+    let mut cx = Context::from_waker(&waker);
+    let kept = || Arc::strong_count(&count) > 2;
+    assert!(pin!(push.send("x")).poll(&mut cx).is_ready());
+    assert!(push.poll_send_ready(&mut cx).is_ready());
+    wait_until(|| pull.get_ref().get_events().unwrap() & POLLIN != 0);
+    assert!(pull.poll_recv(&mut cx).is_ready());
+    assert!(!kept());
+    assert!(pull.poll_recv(&mut cx).is_pending());
+    assert!(kept());
+    block_on(push.send("y")).unwrap();
+    assert!(count.get() > 0 && !kept());
 }
 
 #[test]
