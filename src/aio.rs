@@ -235,6 +235,9 @@ impl AsyncSocket {
     ///
     /// Of several tasks that wait to send, the last to ask is woken.
     ///
+    /// # Cancellation
+    /// It only looks; nobody need ask again.
+    ///
     /// # Errors
     /// [`Error::Term`], and what sending the sink's last message meets with.
     pub fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -322,6 +325,9 @@ impl AsyncSocket {
     /// [`AsyncSocket::recv`], for those who write futures. Of several tasks that wait to receive,
     /// the last to ask is woken.
     ///
+    /// # Cancellation
+    /// Until it is ready, it has received nothing; nobody need ask again.
+    ///
     /// # Errors
     /// As for [`AsyncSocket::recv`].
     #[inline]
@@ -333,6 +339,9 @@ impl AsyncSocket {
 
     /// [`AsyncSocket::recv_multipart`], for those who write futures. Of several tasks that wait
     /// to receive, the last to ask is woken.
+    ///
+    /// # Cancellation
+    /// As for [`AsyncSocket::poll_recv`].
     ///
     /// # Errors
     /// As for [`AsyncSocket::recv`].
