@@ -10,6 +10,7 @@ mod waiting;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -27,6 +28,9 @@ use crate::socket_base::SocketBase;
 
 /// After so many calls that did not have to wait, one lets the runtime's other tasks have a turn.
 const CALLS_PER_TURN: u8 = 128;
+
+/// How an attempt ended, if it was made.
+type Tried = Option<std::result::Result<(), Refused>>;
 
 /// What a task waits for. Different tasks may wait for different things.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -179,8 +183,33 @@ impl AsyncSocket {
     ///
     /// # Errors
     /// As for [`Socket::send`]; the message comes back.
+    #[inline]
     pub fn send(&mut self, message: impl Into<Msg>) -> Sending<'_> {
+        self.forget_unsent();
         Sending::new(self, message.into())
+    }
+
+    /// Sends a message of one frame without taking it over, as [`Socket::send_msg`] does: what is in
+    /// `msg` afterwards means nothing. With [`AsyncSocket::recv_msg`] the fastest way, as a message
+    /// that is used again and again need not be moved.
+    ///
+    /// # Cancellation
+    /// Dropped before it is ready, it has sent nothing, and `msg` is as it was.
+    ///
+    /// # Errors
+    /// As for [`AsyncSocket::send`]; `msg` is as it was.
+    pub async fn send_msg(&mut self, msg: &mut Msg) -> Result<()> {
+        self.forget_unsent();
+        msg.set_more(false);
+        poll_fn(|cx| {
+            ready!(self.poll_send_queued(cx))?;
+            self.poll_base(Wait::ToSend, cx, |base| {
+                base.send(msg)?;
+                base.flush();
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// Sends a message of several frames: all of them or none.
@@ -195,6 +224,7 @@ impl AsyncSocket {
         I: IntoIterator,
         I::Item: Into<Msg>,
     {
+        self.forget_unsent();
         Sending::new(self, frames.into_iter().map(Into::into).collect())
     }
 
@@ -247,6 +277,13 @@ impl AsyncSocket {
         })
     }
 
+    #[inline]
+    fn forget_unsent(&mut self) {
+        if !self.unsent.is_empty() {
+            self.unsent = Multipart::new();
+        }
+    }
+
     /// Sends what the sink took before, which mostly is nothing.
     #[inline]
     fn poll_send_queued(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -283,9 +320,45 @@ impl AsyncSocket {
     /// As for [`Socket::recv_msg`], but never [`Error::Again`] unless [`Socket::set_rcvtimeo`] is
     /// zero.
     #[inline]
-    pub fn recv(&mut self) -> impl Future<Output = Result<Msg>> {
-        // No `async fn`, which would carry the message through one place more.
-        poll_fn(|cx| self.poll_recv(cx))
+    pub fn recv(&mut self) -> Receiving<'_> {
+        Receiving(self)
+    }
+
+    /// Receives a frame into `msg`, as [`Socket::recv`] does; what was in it is dropped.
+    ///
+    /// ```
+    /// use ferrozmq::{Ctx, Msg, SocketType};
+    ///
+    /// # fn main() -> ferrozmq::Result<()> { smol::block_on(async {
+    /// # let ctx = Ctx::new();
+    /// # let mut pull = ctx.async_socket(SocketType::PULL)?;
+    /// # pull.bind("inproc://frames")?;
+    /// # let mut push = ctx.async_socket(SocketType::PUSH)?;
+    /// # push.connect("inproc://frames")?;
+    /// let (mut sent, mut received) = (Msg::new(), Msg::new());
+    /// for n in 0..1000_u32 {
+    ///     sent.copy_from(&n.to_le_bytes());
+    ///     push.send_msg(&mut sent).await?;
+    ///     pull.recv_msg(&mut received).await?;
+    ///     assert_eq!(received, n.to_le_bytes());
+    /// }
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Cancellation
+    /// Dropped before it is ready, it has received nothing; `msg` is empty, or as it was.
+    ///
+    /// # Errors
+    /// As for [`AsyncSocket::recv`]; `msg` is empty, or as it was.
+    pub async fn recv_msg(&mut self, msg: &mut Msg) -> Result<()> {
+        let mut attempt = |base: &mut SocketBase| {
+            let received = base.recv(msg);
+            if received.is_err() {
+                *msg = Msg::new();
+            }
+            received
+        };
+        poll_fn(|cx| self.poll_base(Wait::ToRecv, cx, &mut attempt)).await
     }
 
     /// Receives the frames of one message, or what is left of the message being received.
@@ -330,10 +403,20 @@ impl AsyncSocket {
     ///
     /// # Errors
     /// As for [`AsyncSocket::recv`].
-    #[inline]
+    #[inline(always)]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Msg>> {
         let mut frame = Msg::new();
-        ready!(self.poll_base(Wait::ToRecv, cx, |base| base.recv(&mut frame)))?;
+        match self.try_at_once(|base| base.recv(&mut frame)) {
+            Some(Ok(())) => Poll::Ready(Ok(frame)),
+            tried => self.poll_recv_again(tried, cx),
+        }
+    }
+
+    /// Apart, so that the frame is moved as little as can be: that costs more than to receive it.
+    #[cold]
+    fn poll_recv_again(&mut self, tried: Tried, cx: &mut Context<'_>) -> Poll<Result<Msg>> {
+        let mut frame = Msg::new();
+        ready!(self.settle(tried, Wait::ToRecv, cx, &mut |base| base.recv(&mut frame)))?;
         Poll::Ready(Ok(frame))
     }
 
@@ -354,8 +437,6 @@ impl AsyncSocket {
     // ── waiting ──────────────────────────────────────────────────────────────────────────────
 
     /// Does what `attempt` does as soon as it is not refused for want of a message or of room.
-    ///
-    /// What is possible at once costs what it costs the blocking call: no waker is touched.
     #[inline(always)]
     fn poll_base(
         &mut self,
@@ -363,60 +444,84 @@ impl AsyncSocket {
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(&mut SocketBase) -> std::result::Result<(), Refused>,
     ) -> Poll<Result<()>> {
-        let Some(calls_left) = self.calls_left.checked_sub(1) else {
-            return self.give_way(cx);
-        };
-        self.calls_left = calls_left;
-        let base = self.socket.base_mut();
-        base.process()?;
-        let outcome = attempt(base);
-        if outcome.is_ok() && self.waiters.waiting == 0 {
-            return Poll::Ready(Ok(()));
+        match self.try_at_once(&mut attempt) {
+            Some(Ok(())) => Poll::Ready(Ok(())),
+            tried => self.settle(tried, wait, cx, &mut attempt),
         }
-        self.settle(outcome, wait, cx, &mut attempt)
     }
 
-    /// Goes on with an attempt that was refused at first, or with a socket that others wait for.
+    /// Makes an attempt unless there is something to be done first. What is possible at once costs
+    /// what it costs the blocking call: no waker is touched.
+    #[inline(always)]
+    fn try_at_once(
+        &mut self,
+        attempt: impl FnOnce(&mut SocketBase) -> std::result::Result<(), Refused>,
+    ) -> Tried {
+        if self.calls_left == 0 || self.waiters.waiting != 0 {
+            return None;
+        }
+        let base = self.socket.base_mut();
+        base.process().ok()?;
+        self.calls_left -= 1;
+        Some(attempt(base))
+    }
+
+    /// Goes on with an attempt that was refused, or not made since something is in its way.
     #[cold]
     fn settle(
         &mut self,
-        mut outcome: std::result::Result<(), Refused>,
+        mut tried: Tried,
         wait: Wait,
         cx: &mut Context<'_>,
         attempt: &mut dyn FnMut(&mut SocketBase) -> std::result::Result<(), Refused>,
     ) -> Poll<Result<()>> {
         let base = self.socket.base_mut();
         loop {
-            match outcome {
-                Ok(()) => {
+            match tried {
+                None => {}
+                Some(Ok(())) => {
                     // A REQ that has received may send, a REP that has sent may receive.
                     self.waiters.wake_others(wait);
                     return Poll::Ready(Ok(()));
                 }
-                Err(Refused::WouldBlock) if may_wait(base, wait) => {
-                    if self.waiters.fall_asleep(base, wait, cx) {
+                Some(Err(Refused::WouldBlock)) if may_wait(base, wait) => {
+                    let is_asleep = self.waiters.fall_asleep(base, wait, cx);
+                    if is_asleep {
                         self.calls_left = CALLS_PER_TURN;
                         return Poll::Pending;
                     }
                 }
-                Err(Refused::Yield) => return self.give_way(cx),
-                Err(refused) => return Poll::Ready(Err(error_of(refused))),
+                Some(Err(Refused::Yield)) => return self.give_way(cx),
+                Some(Err(refused)) => return Poll::Ready(Err(error_of(refused))),
             }
             let Some(calls_left) = self.calls_left.checked_sub(1) else {
                 return self.give_way(cx);
             };
             self.calls_left = calls_left;
             base.process()?;
-            outcome = attempt(base);
+            tried = Some(attempt(base));
         }
     }
 
     /// Lets the runtime's other tasks have a turn.
-    #[cold]
     fn give_way<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         self.calls_left = CALLS_PER_TURN;
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+/// The future of [`AsyncSocket::recv`].
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Receiving<'a>(&'a mut AsyncSocket);
+
+impl Future for Receiving<'_> {
+    type Output = Result<Msg>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Msg>> {
+        self.0.poll_recv(cx)
     }
 }
 

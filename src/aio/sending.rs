@@ -28,17 +28,15 @@ pub struct Sending<'a, M: Message = Msg> {
 }
 
 impl<'a, M: Message> Sending<'a, M> {
+    #[inline(always)]
     pub(super) fn new(socket: &'a mut AsyncSocket, message: M) -> Self {
-        if !socket.unsent.is_empty() {
-            socket.unsent.clear();
-        }
         Self {
             socket,
             message: Some(message),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(message) = &mut self.message {
             message.join()?;
@@ -72,7 +70,7 @@ impl<'a, M: Message> Sending<'a, M> {
 impl<M: Message> Future for Sending<'_, M> {
     type Output = Result<(), SendError<M>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(self.poll_message(cx)) {
             Ok(()) => Ok(()),

@@ -74,6 +74,35 @@ fn a_receive_that_was_woken_takes_nothing() {
 }
 
 #[test]
+fn a_receive_into_a_message_takes_nothing() {
+    let rig = rig();
+    let (mut pull, push) = rig.async_pair(PULL, PUSH);
+    let mut msg = Msg::from("old");
+    drop(pull.recv_msg(&mut msg));
+    assert_eq!(msg, "old");
+    assert!(poll_once(pin!(pull.recv_msg(&mut msg))).is_pending());
+    drop_when_woken(pull.recv_msg(&mut msg), || send(push.get_ref(), &["a"]));
+    assert!(msg.is_empty());
+    block_on(pull.recv_msg(&mut msg)).unwrap();
+    assert_eq!(msg, "a");
+}
+
+#[test]
+fn a_send_of_a_lent_message_leaves_it_as_it_was() {
+    let rig = rig();
+    let (pull, mut push, sent) = full(&rig);
+    let mut waiting = 0..sent;
+    let mut msg = Msg::from("lent");
+    drop(push.send_msg(&mut msg));
+    assert!(poll_once(pin!(push.send_msg(&mut msg))).is_pending());
+    drop_when_woken(push.send_msg(&mut msg), || make_room(&pull, &mut waiting));
+    assert!(msg == *"lent" && push.take_unsent().is_empty());
+    assert!(recv_all(&pull).is_empty());
+    block_on(push.send_msg(&mut msg)).unwrap();
+    assert_eq!(recv(&pull), ["lent"]);
+}
+
+#[test]
 fn a_message_half_received_goes_on_after_a_dropped_receive() {
     let rig = rig();
     let (mut pull, push) = rig.async_pair(PULL, PUSH);
@@ -101,7 +130,7 @@ fn a_receive_that_gave_way_takes_nothing() {
     pull.get_events().unwrap();
     let mut pull = pull.into_async();
     let (mut next, mut taken) = (0, Vec::new());
-    for n in 0..4 {
+    for n in 0..5 {
         let received = poll_until_pending(|cx| match n {
             0 => pin!(pull.recv())
                 .poll(cx)
@@ -112,6 +141,11 @@ fn a_receive_that_gave_way_takes_nothing() {
             2 => pin!(pull.next())
                 .poll(cx)
                 .map(|message| message.unwrap().unwrap().into_vec()),
+            3 => {
+                let mut msg = Msg::new();
+                let polled = pin!(pull.recv_msg(&mut msg)).poll(cx);
+                polled.map(|_| vec![msg])
+            }
             _ => {
                 let polled = pin!(pull.recv_many(&mut taken, 3)).poll(cx);
                 polled.map(|_| taken.drain(..).collect())
