@@ -199,7 +199,7 @@ pub mod bench_support;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use crate::aio::{AsyncSocket, Sending};
+pub use crate::aio::{AsyncSocket, Receiving, Sending};
 pub use crate::authenticator::{Authenticator, Decision, Rules};
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};

@@ -96,6 +96,12 @@ impl Socket {
         })
     }
 
+    #[inline(always)]
+    pub(crate) fn base_mut(&mut self) -> &mut SocketBase {
+        let base = self.base.get_mut().as_deref_mut();
+        base.expect("S1: a socket has its base until it is dropped")
+    }
+
     /// The socket's type.
     #[must_use]
     pub fn socket_type(&self) -> SocketType {

@@ -26,7 +26,7 @@ use crate::options::{Options, SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
 use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued};
 use crate::roster::Roster;
-use crate::signaler::{Signal, Signaler};
+use crate::signaler::{Signal, Signaler, Spin};
 use crate::slab::{Key, Slab};
 
 /// What the sockets of a context share.
@@ -174,6 +174,11 @@ impl SocketBase {
             || signaler.wait(deadline);
         self.awake();
         signalled
+    }
+
+    /// Looks a few times whether something has come to react to, before a task sleeps.
+    pub(crate) fn look(&self, spin: &Spin) -> bool {
+        spin.spin_for_task(self.options.spin, || self.mailbox.is_pending())
     }
 
     /// From now on, `signal` is given when there may be something to react to. False if there is
