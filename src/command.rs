@@ -14,14 +14,14 @@ use socket2::Socket;
 use crate::endpoint::Endpoint;
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
-use crate::options::Options;
+use crate::options::SharedOptions;
 use crate::pipe::{PipeEnd, PipeEvent, PipePeer};
 use crate::signaler::Signal;
 use crate::slab::Key;
 use crate::zap::{AuthRequest, Verdict};
 
 /// One of a socket's endpoints: what one call of bind or connect made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct EndpointId(pub(crate) u64);
 
 /// The address of a listener or session.
@@ -176,7 +176,7 @@ pub(crate) enum DatagramForm {
 pub(crate) struct Parent {
     pub mailbox: Arc<Mailbox<SocketCmd>>,
     pub endpoint: EndpointId,
-    pub options: Arc<Options>,
+    pub options: SharedOptions,
     pub events: EventSink,
     pub doorkeeper: Arc<dyn Doorkeeper>,
 }
@@ -199,7 +199,7 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct IoHandle {
     pub mailbox: Arc<Mailbox<IoCmd>>,
-    /// How many sessions and listeners it has, to choose the least loaded.
+    /// How many residents it has or is about to have, to choose the least loaded.
     pub load: Arc<AtomicUsize>,
 }
 
@@ -209,6 +209,13 @@ impl IoHandle {
             mailbox: Arc::new(Mailbox::new()),
             load: Arc::default(),
         }
+    }
+
+    /// Gives the thread something that will live on it. That counts at once: of many connections that
+    /// are accepted in one moment, not all go to the same thread.
+    pub(crate) fn launch(&self, command: IoCmd) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        self.mailbox.post(command);
     }
 
     /// The least loaded of the threads that `affinity` allows (bit n: thread n; 0: all).
@@ -253,5 +260,22 @@ pub(crate) struct Nobody;
 impl Doorkeeper for Nobody {
     fn ask(&self, _request: &AuthRequest) -> Answer {
         Answer::Verdict(Verdict::NobodyThere)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However late the threads get to it.
+    #[test]
+    fn what_is_launched_is_spread_over_the_threads_allowed() {
+        let handles = [IoHandle::new(), IoHandle::new(), IoHandle::new()];
+        for _ in 0..10 {
+            let thread = IoHandle::choose(&handles, 0b101).expect("a thread");
+            handles[thread].launch(IoCmd::Stop);
+        }
+        let loads = handles.map(|handle| handle.load.load(Ordering::Relaxed));
+        assert_eq!(loads, [5, 0, 5]);
     }
 }

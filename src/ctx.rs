@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::inproc::Registry;
 use crate::io::resolver::Resolver;
 use crate::io::thread::IoThread;
-use crate::options::{DEFAULT_SPIN, Options, SocketType};
+use crate::options::{DEFAULT_SPIN, Options, SharedOptions, SocketType};
 use crate::reaper::Reaper;
 use crate::socket_base::{SocketBase, Surroundings};
 
@@ -72,6 +72,33 @@ struct CtxOptions {
     blocky: bool,
     max_msg_size: Option<u64>,
     spin: u32,
+    /// Of the newest socket; the next one has the same unless something has changed.
+    newest: Option<Arc<Options>>,
+}
+
+impl CtxOptions {
+    /// What a new socket has that is told nothing else.
+    fn for_socket(&mut self, socket_type: SocketType) -> SharedOptions {
+        let newest = self.newest.take().filter(|newest| {
+            newest.socket_type == socket_type
+                && newest.tcp.ipv6 == self.ipv6
+                && newest.max_msg_size == self.max_msg_size
+                && newest.spin == self.spin
+        });
+        let options = newest.unwrap_or_else(|| {
+            let mut options = Options::new(socket_type);
+            options.tcp.ipv6 = self.ipv6;
+            options.max_msg_size = self.max_msg_size;
+            options.spin = self.spin;
+            Arc::new(options)
+        });
+        self.newest = Some(options.clone());
+        let options = SharedOptions::new(options);
+        if !self.blocky {
+            options.linger.set(Some(Duration::ZERO));
+        }
+        options
+    }
 }
 
 /// What runs once there is a socket.
@@ -104,6 +131,7 @@ impl Ctx {
             blocky: true,
             max_msg_size: None,
             spin: DEFAULT_SPIN,
+            newest: None,
         };
         Self(Arc::new(Inner {
             options: Mutex::new(options),
@@ -121,7 +149,11 @@ impl Ctx {
         &self,
         socket_type: SocketType,
     ) -> Result<(Reaper, Box<SocketBase>, SocketId)> {
-        let options = self.0.options.lock().clone();
+        let (options, socket_options) = {
+            let mut options = self.0.options.lock();
+            let socket_options = options.for_socket(socket_type);
+            (options.clone(), socket_options)
+        };
         let mut machinery = self.0.machinery.lock();
         // An ended context has no threads, and nobody would end those that were started now.
         if self.0.census.is_stopped() {
@@ -133,22 +165,16 @@ impl Ctx {
         let Some(machinery) = &*machinery else {
             return Err(Error::Term);
         };
-        let mut socket_options = Options::new(socket_type);
-        socket_options.tcp.ipv6 = options.ipv6;
-        socket_options.max_msg_size = options.max_msg_size;
-        socket_options.spin = options.spin;
-        if !options.blocky {
-            socket_options.linger.set(Some(Duration::ZERO));
-        }
         let around = Surroundings {
             threads: machinery.threads.clone(),
             registry: self.0.registry.clone(),
         };
         let base = SocketBase::new(socket_options, around);
+        let (mailbox, addresses) = (base.mailbox(), base.addresses());
         let id = self
             .0
             .census
-            .add(socket_type, base.mailbox(), options.max_sockets)?;
+            .add(socket_type, mailbox, addresses, options.max_sockets)?;
         Ok((machinery.reaper.clone(), Box::new(base), id))
     }
 
@@ -310,10 +336,6 @@ impl Ctx {
     /// [`Error::AddrInUse`] if a ZAP handler of the application's own is bound to that name.
     pub fn authenticator(&self) -> Result<Authenticator> {
         self.0.registry.authenticator()
-    }
-
-    pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {
-        self.0.census.set_endpoints(id, endpoints);
     }
 }
 

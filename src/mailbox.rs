@@ -6,11 +6,12 @@
 //! mailbox takes nothing: what is posted to it is dropped, and dropping is what ends the things in
 //! it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::signaler::{NoSignal, Signal};
-use crate::sync::{AtomicUsize, Mutex, Ordering, Queue};
+use crate::sync::{AtomicUsize, Mutex, Ordering};
 
 /// Something was posted since the owner last drained.
 const PENDING: usize = 1;
@@ -21,10 +22,16 @@ const CLOSED: usize = 4;
 /// Somebody watches. Only the owner changes it.
 const WATCHED: usize = 8;
 
+/// How many commands an empty queue keeps room for: a thousand sockets that had much to hear once
+/// need not remember it.
+const ROOM: usize = 64;
+
 /// A queue of commands `C` with one owner.
+///
+/// The locks are held for the time of moving a command in or out.
 pub(crate) struct Mailbox<C> {
     state: AtomicUsize,
-    queue: Queue<C>,
+    queue: Mutex<VecDeque<C>>,
     signal: Mutex<Arc<dyn Signal>>,
     watch: Mutex<Option<Arc<dyn Signal>>>,
 }
@@ -33,7 +40,7 @@ impl<C> Mailbox<C> {
     pub(crate) fn new() -> Self {
         Self {
             state: AtomicUsize::new(0),
-            queue: Queue::new(),
+            queue: Mutex::new(VecDeque::new()),
             signal: Mutex::new(Arc::new(NoSignal)),
             watch: Mutex::new(None),
         }
@@ -45,7 +52,7 @@ impl<C> Mailbox<C> {
         if self.is_closed() {
             return false;
         }
-        self.queue.push(command);
+        self.queue.lock().push_back(command);
         // Release: partner of the `fetch_and` in `drain`. Acquire: partner of `close`.
         let before = self.state.fetch_or(PENDING, Ordering::AcqRel);
         if before & CLOSED != 0 {
@@ -74,7 +81,7 @@ impl<C> Mailbox<C> {
         // Acquire: partner of the `fetch_or` in `post`. Cleared first, so that what is posted
         // while we drain is either drained now or pending again.
         self.state.fetch_and(!(PENDING | ASLEEP), Ordering::AcqRel);
-        std::iter::from_fn(|| self.queue.pop())
+        std::iter::from_fn(|| self.pop())
     }
 
     /// Owner: announces that it will wait for its signal. False if something is pending: do not.
@@ -147,8 +154,18 @@ impl<C> Mailbox<C> {
         self.state.load(Ordering::Acquire) & CLOSED != 0
     }
 
+    fn pop(&self) -> Option<C> {
+        let mut queue = self.queue.lock();
+        let command = queue.pop_front();
+        if command.is_none() && queue.capacity() > ROOM {
+            *queue = VecDeque::new();
+        }
+        command
+    }
+
+    /// Each command is dropped outside the lock: its end may be news for others.
     fn discard(&self) {
-        while self.queue.pop().is_some() {}
+        while self.pop().is_some() {}
     }
 }
 

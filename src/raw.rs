@@ -9,8 +9,6 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use crate::engine::{Engine, Event, Failure, Run};
 use crate::msg::{Metadata, Msg};
 use crate::options::Options;
@@ -50,7 +48,7 @@ impl RawEngine {
     pub(crate) fn new(options: &Options, peer_address: Option<String>) -> Self {
         let mut metadata = Metadata::new();
         if let Some(address) = peer_address {
-            metadata.insert(Metadata::PEER_ADDRESS, Bytes::from(address));
+            metadata.insert(Metadata::PEER_ADDRESS, address.as_bytes());
         }
         Self {
             phase: Phase::New {

@@ -139,7 +139,6 @@ impl Socket {
                 bind_network(&mut base, endpoint, &network)?;
             }
         }
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 
@@ -171,7 +170,6 @@ impl Socket {
                 base.connect_session(endpoint, network)?;
             }
         }
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 
@@ -196,7 +194,6 @@ impl Socket {
         let mut base = self.base();
         base.process()?;
         base.release(endpoint, false, Instant::now())?;
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 
@@ -529,7 +526,7 @@ impl Socket {
             match host {
                 Some(host) => {
                     let hosted = Hosted::new(dying, self.reaper.clone());
-                    host.post(IoCmd::Host(Box::new(hosted)));
+                    host.launch(IoCmd::Host(Box::new(hosted)));
                 }
                 None => {
                     // At once, so that the next socket can be bound to the name.

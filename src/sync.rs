@@ -26,7 +26,6 @@ impl<T> std::ops::Deref for CacheLine<T> {
 mod real {
     use std::sync::OnceLock;
 
-    pub(crate) use crossbeam_queue::SegQueue as Queue;
     pub(crate) use parking_lot::Mutex;
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
@@ -135,24 +134,6 @@ mod under_loom {
 
         pub(crate) fn take(&mut self) -> Option<T> {
             self.0.lock().take()
-        }
-    }
-
-    /// An unbounded queue for many threads; loom does not know crossbeam's.
-    #[derive(Debug)]
-    pub(crate) struct Queue<T>(Mutex<std::collections::VecDeque<T>>);
-
-    impl<T> Queue<T> {
-        pub(crate) fn new() -> Self {
-            Self(Mutex::new(std::collections::VecDeque::new()))
-        }
-
-        pub(crate) fn push(&self, value: T) {
-            self.0.lock().push_back(value);
-        }
-
-        pub(crate) fn pop(&self) -> Option<T> {
-            self.0.lock().pop_front()
         }
     }
 }

@@ -41,7 +41,7 @@ impl Silence {
 /// The heartbeats of one connection; by default there are none.
 #[derive(Debug, Default)]
 pub(crate) struct Heartbeat {
-    pings: Option<Pings>,
+    pings: Option<Box<Pings>>,
     silence: Option<Silence>,
     /// Nothing is read, so that nothing can be heard.
     paused: bool,
@@ -49,11 +49,13 @@ pub(crate) struct Heartbeat {
 
 impl Heartbeat {
     pub(crate) fn new(options: &options::Heartbeat, now: Instant) -> Self {
-        let pings = options.interval.map(|interval| Pings {
-            interval,
-            timeout: options.timeout.unwrap_or(interval),
-            ttl: command::ping_ttl(options.ttl),
-            next: deadline(now, interval),
+        let pings = options.interval.map(|interval| {
+            Box::new(Pings {
+                interval,
+                timeout: options.timeout.unwrap_or(interval),
+                ttl: command::ping_ttl(options.ttl),
+                next: deadline(now, interval),
+            })
         });
         Self {
             pings,

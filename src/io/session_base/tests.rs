@@ -4,7 +4,7 @@ use super::*;
 use crate::command::EndpointId;
 use crate::io::poller::Poller;
 use crate::monitor::EventSink;
-use crate::options::SocketType;
+use crate::options::{SharedOptions, SocketType};
 use crate::slab::{Key, Slab};
 
 fn context() -> IoContext {
@@ -29,7 +29,7 @@ fn session() -> (SessionBase, PipeEnd) {
     let parent = Parent {
         mailbox: Arc::new(Mailbox::new()),
         endpoint: EndpointId(1),
-        options: Arc::new(Options::new(SocketType::PUSH)),
+        options: SharedOptions::new(Arc::new(Options::new(SocketType::PUSH))),
         events: EventSink::default(),
         doorkeeper: Arc::new(crate::command::Nobody),
     };
@@ -48,7 +48,7 @@ fn session() -> (SessionBase, PipeEnd) {
 
 fn named(identity: &'static str) -> Arc<Metadata> {
     let mut metadata = Metadata::new();
-    metadata.insert(Metadata::IDENTITY, identity.into());
+    metadata.insert(Metadata::IDENTITY, identity.as_bytes());
     Arc::new(metadata)
 }
 
