@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::inproc::Registry;
 use crate::io::resolver::Resolver;
 use crate::io::thread::IoThread;
-use crate::options::{DEFAULT_SPIN, Options, SocketType};
+use crate::options::{DEFAULT_SPIN, Options, SharedOptions, SocketType};
 use crate::reaper::Reaper;
 use crate::signaler::ThreadStart;
 use crate::socket_base::{SocketBase, Surroundings};
@@ -77,6 +77,33 @@ struct CtxOptions {
     blocky: bool,
     max_msg_size: Option<u64>,
     spin: u32,
+    /// Of the newest socket; the next one has the same unless something has changed.
+    newest: Option<Arc<Options>>,
+}
+
+impl CtxOptions {
+    /// What a new socket has that is told nothing else.
+    fn for_socket(&mut self, socket_type: SocketType) -> SharedOptions {
+        let newest = self.newest.take().filter(|newest| {
+            newest.socket_type == socket_type
+                && newest.tcp.ipv6 == self.ipv6
+                && newest.max_msg_size == self.max_msg_size
+                && newest.spin == self.spin
+        });
+        let options = newest.unwrap_or_else(|| {
+            let mut options = Options::new(socket_type);
+            options.tcp.ipv6 = self.ipv6;
+            options.max_msg_size = self.max_msg_size;
+            options.spin = self.spin;
+            Arc::new(options)
+        });
+        self.newest = Some(options.clone());
+        let options = SharedOptions::new(options);
+        if !self.blocky {
+            options.linger.set(Some(Duration::ZERO));
+        }
+        options
+    }
 }
 
 /// What runs once there is a socket.
@@ -110,6 +137,7 @@ impl Ctx {
             blocky: true,
             max_msg_size: None,
             spin: DEFAULT_SPIN,
+            newest: None,
         };
         Self(Arc::new(Inner {
             options: Mutex::new(options),
@@ -127,7 +155,11 @@ impl Ctx {
         &self,
         socket_type: SocketType,
     ) -> Result<(Reaper, Box<SocketBase>, SocketId)> {
-        let options = self.0.options.lock().clone();
+        let (options, socket_options) = {
+            let mut options = self.0.options.lock();
+            let socket_options = options.for_socket(socket_type);
+            (options.clone(), socket_options)
+        };
         let mut guard = self.0.machinery.lock();
         // An ended context has no threads, and nobody would end those that were started now.
         if self.0.census.is_stopped() {
@@ -139,13 +171,6 @@ impl Ctx {
         let Some(machinery) = &*guard else {
             return Err(Error::Term);
         };
-        let mut socket_options = Options::new(socket_type);
-        socket_options.tcp.ipv6 = options.ipv6;
-        socket_options.max_msg_size = options.max_msg_size;
-        socket_options.spin = options.spin;
-        if !options.blocky {
-            socket_options.linger.set(Some(Duration::ZERO));
-        }
         let around = Surroundings {
             threads: machinery.threads.clone(),
             registry: self.0.registry.clone(),
@@ -154,9 +179,15 @@ impl Ctx {
         let reaper = machinery.reaper.clone();
         // It may wait, and is told if the context ends meanwhile.
         drop(guard);
-        let census = &self.0.census;
         let deadline = Instant::now() + MOMENT;
-        let id = census.add(socket_type, base.mailbox(), options.max_sockets, deadline)?;
+        let (mailbox, addresses) = (base.mailbox(), base.addresses());
+        let id = self.0.census.add(
+            socket_type,
+            mailbox,
+            addresses,
+            options.max_sockets,
+            deadline,
+        )?;
         Ok((reaper, Box::new(base), id))
     }
 
@@ -344,10 +375,6 @@ impl Ctx {
     /// [`Error::AddrInUse`] if a ZAP handler of the application's own is bound to that name.
     pub fn authenticator(&self) -> Result<Authenticator> {
         self.0.registry.authenticator()
-    }
-
-    pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {
-        self.0.census.set_endpoints(id, endpoints);
     }
 
     pub(crate) fn set_closed(&self, id: SocketId) {

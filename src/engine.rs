@@ -89,7 +89,7 @@ impl From<ProtocolError> for Failure {
 pub fn introduction(peer_address: Option<String>) -> Arc<Metadata> {
     let mut metadata = Metadata::new();
     if let Some(address) = peer_address {
-        metadata.insert(Metadata::PEER_ADDRESS, Bytes::from(address));
+        metadata.insert(Metadata::PEER_ADDRESS, address.as_bytes());
     }
     Arc::new(metadata)
 }

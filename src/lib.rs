@@ -169,6 +169,7 @@ mod census;
 mod io;
 
 // Layer 6: owners.
+mod bonds;
 mod feeds;
 mod socket_base;
 mod reaper;

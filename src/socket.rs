@@ -148,7 +148,6 @@ impl Socket {
                 bind_network(&mut base, endpoint, &network)?;
             }
         }
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 
@@ -182,7 +181,6 @@ impl Socket {
                 base.connect_session(endpoint, network)?;
             }
         }
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 
@@ -207,7 +205,6 @@ impl Socket {
         let mut base = self.base();
         base.process()?;
         base.release(endpoint, false, Instant::now())?;
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 
@@ -548,7 +545,7 @@ impl Socket {
             match host {
                 Some(host) => {
                     let hosted = Hosted::new(dying, self.reaper.clone());
-                    host.post(IoCmd::Host(Box::new(hosted)));
+                    host.launch(IoCmd::Host(Box::new(hosted)));
                 }
                 None => {
                     self.ctx.set_closed(id);

@@ -20,7 +20,7 @@ use crate::slab::{Key, Slab};
 /// What lives on an I/O thread.
 #[derive(Debug)]
 enum Resident {
-    Listener(Listener),
+    Listener(Box<Listener>),
     Session(Box<SessionBase>),
     Guest(Box<dyn Guest>),
     Datagrams(Box<Datagrams>),
@@ -224,8 +224,9 @@ impl IoCore {
             }
             IoCmd::Listen(spec) => {
                 let threads = self.threads.clone();
-                let key = self
-                    .settle_in(|me, cx| Resident::Listener(Listener::new(*spec, me, threads, cx)));
+                let key = self.settle_in(|me, cx| {
+                    Resident::Listener(Box::new(Listener::new(*spec, me, threads, cx)))
+                });
                 self.with_tenant(key, Resident::turn);
             }
             IoCmd::Datagrams(spec) => {
@@ -269,9 +270,6 @@ impl IoCore {
     }
 
     fn settle_in(&mut self, make: impl FnOnce(ChildId, &IoContext) -> Resident) -> Key {
-        self.threads[self.cx.thread]
-            .load
-            .fetch_add(1, Ordering::Relaxed);
         let (thread, cx) = (self.cx.thread, &self.cx);
         self.tenants.insert_with(|key| Tenant {
             resident: make(ChildId { thread, key }, cx),

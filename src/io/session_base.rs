@@ -83,12 +83,16 @@ enum Link {
 /// Where connections come from.
 #[derive(Debug)]
 enum Role {
-    Dialer {
-        endpoint: Endpoint,
-        backoff: Backoff,
-        addresses: VecDeque<SocketAddr>,
-    },
+    Dialer(Box<Dialer>),
     Acceptor,
+}
+
+#[derive(Debug)]
+struct Dialer {
+    endpoint: Endpoint,
+    backoff: Backoff,
+    /// Those of the host that are still to be tried.
+    addresses: VecDeque<SocketAddr>,
 }
 
 /// A session.
@@ -130,14 +134,12 @@ impl SessionBase {
         let (role, start) = match link {
             LinkSpec::Connect(endpoint) => {
                 let backoff = Backoff::new(&parent.options.reconnect);
-                (
-                    Role::Dialer {
-                        endpoint,
-                        backoff,
-                        addresses: VecDeque::new(),
-                    },
-                    Start::Dial,
-                )
+                let dialer = Dialer {
+                    endpoint,
+                    backoff,
+                    addresses: VecDeque::new(),
+                };
+                (Role::Dialer(Box::new(dialer)), Start::Dial)
             }
             LinkSpec::Accepted {
                 socket,
@@ -434,14 +436,14 @@ impl SessionBase {
 
     fn dial(&mut self, cx: &mut IoContext) {
         self.link = Link::Gone;
-        let Role::Dialer { endpoint, .. } = &self.role else {
+        let Role::Dialer(dialer) = &self.role else {
             return;
         };
         if self.parent.roster.is_overrun() {
             self.link = Link::Waiting(cx.now + REST);
             return;
         }
-        match endpoint {
+        match &dialer.endpoint {
             Endpoint::Tcp(address) => {
                 let target = self.next_hop(address).target.clone();
                 let ipv6 = self.parent.options.tcp.ipv6;
@@ -466,8 +468,8 @@ impl SessionBase {
     fn on_addresses(&mut self, found: io::Result<Vec<SocketAddr>>, cx: &mut IoContext) {
         match found {
             Ok(found) => {
-                if let Role::Dialer { addresses, .. } = &mut self.role {
-                    *addresses = found.into();
+                if let Role::Dialer(dialer) = &mut self.role {
+                    dialer.addresses = found.into();
                 }
                 let nobody = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
                 self.try_next_address(Reason::of(&nobody), cx);
@@ -485,7 +487,7 @@ impl SessionBase {
     /// Connects to the next address of the host; with none left, `last` is why it failed.
     fn try_next_address(&mut self, last: Reason, cx: &mut IoContext) {
         let next = match &mut self.role {
-            Role::Dialer { addresses, .. } => addresses.pop_front(),
+            Role::Dialer(dialer) => dialer.addresses.pop_front(),
             Role::Acceptor => None,
         };
         let Some(address) = next else {
@@ -499,11 +501,10 @@ impl SessionBase {
 
     /// The address to connect to `address` from, if there is to be a certain one.
     fn source(&self, address: SocketAddr) -> io::Result<Option<SocketAddr>> {
-        let Role::Dialer {
-            endpoint: Endpoint::Tcp(tcp),
-            ..
-        } = &self.role
-        else {
+        let Role::Dialer(dialer) = &self.role else {
+            return Ok(None);
+        };
+        let Endpoint::Tcp(tcp) = &dialer.endpoint else {
             return Ok(None);
         };
         let source = self.next_hop(tcp).source.as_ref().or(tcp.source.as_ref());
@@ -581,12 +582,12 @@ impl SessionBase {
 
     /// Waits for the next attempt, if there is to be one.
     fn retry(&mut self, reason: Reason, cx: &IoContext) {
-        let Role::Dialer { backoff, .. } = &mut self.role else {
+        let Role::Dialer(dialer) = &mut self.role else {
             self.link = Link::Gone;
             return;
         };
         let stopped = self.closing.is_some() && self.parent.options.reconnect.stop.after_disconnect;
-        match backoff.next(fastrand::f64()).filter(|_| !stopped) {
+        match dialer.backoff.next(fastrand::f64()).filter(|_| !stopped) {
             Some(interval) => {
                 self.link = Link::Waiting(cx.now + interval);
                 let remote = self.endpoint_text();
@@ -629,12 +630,11 @@ impl SessionBase {
             Some(protocol) => protocol.engine(stream.peer_address()),
             None => engine(options, stream.peer_address(), cx.now),
         };
-        if let Role::Dialer {
-            endpoint: Endpoint::Tcp(address),
-            ..
-        } = &self.role
-        {
-            engine = through_proxy(&options.tcp.socks, address, engine);
+        if let Role::Dialer(dialer) = &mut self.role {
+            dialer.addresses = VecDeque::new();
+            if let Endpoint::Tcp(address) = &dialer.endpoint {
+                engine = through_proxy(&options.tcp.socks, address, engine);
+            }
         }
         let endpoints = EndpointPair { local, remote };
         self.link = Link::Up(Box::new(Connection::new(
@@ -702,8 +702,8 @@ impl SessionBase {
     /// The handshake is done. The socket is told before the monitor is, so that whoever waits for
     /// the event finds the peer there.
     fn on_ready(&mut self, peer: Arc<Metadata>, cx: &IoContext) {
-        if let Role::Dialer { backoff, .. } = &mut self.role {
-            backoff.reset();
+        if let Role::Dialer(dialer) = &mut self.role {
+            dialer.backoff.reset();
         }
         let peer = self.with_source(peer);
         if self.pipe.is_none() {
@@ -761,7 +761,7 @@ impl SessionBase {
     fn introduce_successor(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
         if let Some(peer) = self.successor.take() {
-            pipe.write_uncounted(Msg::peer(peer.clone()));
+            pipe.introduce(Msg::peer(peer.clone()));
             self.introduced = Some(peer);
         }
     }
@@ -789,8 +789,7 @@ impl SessionBase {
         let (mut theirs, mut ours) = pipe::pair(options.conflate);
         theirs.set_hwm(options.send_hwm, options.recv_hwm);
         ours.attach(cx.mailbox.clone(), self.me.key);
-        ours.write_uncounted(Msg::peer(peer));
-        ours.flush();
+        ours.introduce(Msg::peer(peer));
         self.pipe = Some(ours);
         self.bound = true;
         self.tell_endpoints();
@@ -838,10 +837,10 @@ impl SessionBase {
         let broken = matches!(reason, Reason::Protocol(_)) && stop.stop_on_protocol_error;
         match self.role {
             Role::Acceptor => {}
-            Role::Dialer { .. } if broken || (!ready && stop.stop.handshake_failed) => {
+            Role::Dialer(_) if broken || (!ready && stop.stop.handshake_failed) => {
                 self.stop(reason);
             }
-            Role::Dialer { .. } => self.retry(reason, cx),
+            Role::Dialer(_) => self.retry(reason, cx),
         }
     }
 
@@ -864,7 +863,7 @@ impl SessionBase {
         }
         let options = &self.parent.options;
         let Some(pipe) = &mut self.pipe else { return };
-        if options.socket_type.subscribes() && matches!(self.role, Role::Dialer { .. }) {
+        if options.socket_type.subscribes() && matches!(self.role, Role::Dialer(_)) {
             while matches!(pipe.read(), Pop::Item(_)) {}
             pipe.hiccup();
         }
@@ -946,7 +945,7 @@ impl SessionBase {
 
     fn endpoint_text(&self) -> String {
         match &self.role {
-            Role::Dialer { endpoint, .. } => endpoint.to_string(),
+            Role::Dialer(dialer) => dialer.endpoint.to_string(),
             Role::Acceptor => String::new(),
         }
     }

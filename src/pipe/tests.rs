@@ -232,7 +232,7 @@ mod plain {
     fn the_peer_record_names_the_sender_of_all_that_follows() {
         let (mut a, mut b) = owners((0, 0), (0, 0));
         let mut metadata = Metadata::new();
-        metadata.insert(Metadata::IDENTITY, Bytes::from_static(b"me"));
+        metadata.insert(Metadata::IDENTITY, b"me");
         a.end.write_uncounted(Msg::peer(StdArc::new(metadata)));
         a.send("hello");
         assert!(matches!(b.end.peek(), Pop::Item(_)));
@@ -247,7 +247,7 @@ mod plain {
     fn a_message_read_into_knows_its_new_sender_only() {
         let peer = |name: &'static [u8]| {
             let mut metadata = Metadata::new();
-            metadata.insert(Metadata::IDENTITY, Bytes::from_static(name));
+            metadata.insert(Metadata::IDENTITY, name);
             StdArc::new(metadata)
         };
         let (mut a, mut b) = owners((0, 0), (0, 0));
