@@ -91,7 +91,8 @@ impl Req {
             spin: ctx.spin(),
             under_way: Mutex::default(),
         });
-        let socket = open(ctx, SocketType::PUSH, options, |notifier| {
+        // Of the types that send in turn, the one to which peers may say something.
+        let socket = open(ctx, SocketType::DEALER, options, |notifier| {
             Box::new(Requesting {
                 lb: Lb::default(),
                 fq: Fq::default(),
