@@ -91,7 +91,8 @@ impl Notifier {
 
 impl Ctx {
     /// Creates a socket that speaks another protocol. `socket_type` is the type that it is nearest
-    /// to, for reports and options; what it does with messages is `pattern`'s.
+    /// to, for reports, options and what sessions make of it: of a PUSH they drop what peers send.
+    /// What is done with messages is `pattern`'s.
     ///
     /// # Errors
     /// As for [`Ctx::socket`].

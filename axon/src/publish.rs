@@ -132,7 +132,7 @@ impl Behaviour for Publishing {
         pipes.remove(key);
     }
 
-    /// Nothing travels back to a publisher. What does all the same stays unread.
+    /// Nothing travels back to a publisher. What does all the same is dropped before it gets here.
     fn on_readable(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
     fn on_writable(&mut self, _pipes: &mut Pipes, key: Key) {

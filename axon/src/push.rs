@@ -137,7 +137,7 @@ impl Pattern for Pushing {
         pipes.remove(key);
     }
 
-    /// Nothing travels back to a push socket. What does all the same stays unread.
+    /// Nothing travels back to a push socket. What does all the same is dropped before it gets here.
     fn on_readable(&mut self, _pipes: &mut Pipes, _key: Key) {}
 
     fn on_writable(&mut self, pipes: &mut Pipes, key: Key) {
