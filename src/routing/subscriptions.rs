@@ -8,6 +8,10 @@ use crate::slab::Key;
 
 /// The pipes of one topic: of a hundred thousand topics most have one.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "a word in each node of the tree instead of three"
+)]
 enum Pipes {
     #[default]
     None,
