@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ferrozmq::Msg;
-use ferrozmq::bench_support::{EnginePair, Mailbox, Routes, Topics, queue};
+use ferrozmq::bench_support::{EnginePair, Mailbox, Pipe, Routes, Topics, queue};
 
 /// Messages of one iteration.
 const BATCH: u64 = 1000;
@@ -73,7 +73,19 @@ fn mailboxes(c: &mut Criterion) {
     group.finish();
 }
 
-/// Pipes are measured through the strategies: with one pipe, the strategy has nothing to choose.
+fn pipes(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pipe");
+    group.throughput(Throughput::Elements(BATCH));
+    for size in [16, 256, 4096, 65536] {
+        group.bench_function(BenchmarkId::new("write, flush and read", size), |b| {
+            let mut pipe = Pipe::new(Msg::from(vec![7; size]));
+            b.iter(|| assert_eq!(pipe.carry(BATCH), BATCH));
+        });
+    }
+    group.finish();
+}
+
+/// What the choice of a pipe costs besides.
 fn routes(c: &mut Criterion) {
     for pipes in [1, 10, 1000] {
         let mut group = c.benchmark_group(format!("{pipes} pipes"));
@@ -153,6 +165,7 @@ fn main() {
     let mut c = Criterion::default().configure_from_args();
     queues(&mut c);
     mailboxes(&mut c);
+    pipes(&mut c);
     routes(&mut c);
     codec(&mut c);
     topics(&mut c);

@@ -30,6 +30,7 @@ use crate::msg::{Msg, SendError};
 use crate::options::SocketType;
 use crate::pattern::Refused;
 use crate::reaper::{Dying, Reaper};
+use crate::record::COPY_MAX;
 use crate::signaler::{Callback, Notice, Signal};
 use crate::socket_base::SocketBase;
 
@@ -707,6 +708,10 @@ fn recv_again(
     mut refused: Refused,
     flags: i32,
 ) -> Result<()> {
+    if into.len() > COPY_MAX {
+        // Its memory would not be used again, and the wait may be long.
+        into.copy_from(&[]);
+    }
     let mut patience = Patience::default();
     loop {
         match refused {

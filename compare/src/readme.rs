@@ -30,11 +30,7 @@ const ROWS: [(&str, Pattern, Transport); 10] = [
     ("4 PUSHes to a PULL, tcp", Pattern::Fanin, Transport::Tcp),
     ("PUB to 4 SUBs, tcp", Pattern::Pubsub, Transport::Tcp),
     ("…inproc", Pattern::Pubsub, Transport::Inproc),
-    (
-        "round trip, tcp: times as fast",
-        Pattern::Lat,
-        Transport::Tcp,
-    ),
+    ("round trip, tcp", Pattern::Lat, Transport::Tcp),
     ("…ipc", Pattern::Lat, Transport::Ipc),
     ("…inproc", Pattern::Lat, Transport::Inproc),
 ];

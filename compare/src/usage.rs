@@ -26,7 +26,20 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn now() -> Self {
-        let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
+        Self::of(UsageWho::RUSAGE_SELF)
+    }
+
+    /// What the present thread has used; where the system does not tell, what the process has.
+    pub(crate) fn of_thread() -> Self {
+        #[cfg(target_os = "linux")]
+        let who = UsageWho::RUSAGE_THREAD;
+        #[cfg(not(target_os = "linux"))]
+        let who = UsageWho::RUSAGE_SELF;
+        Self::of(who)
+    }
+
+    fn of(who: UsageWho) -> Self {
+        let Ok(usage) = getrusage(who) else {
             return Self::default();
         };
         let cpu = usage.user_time() + usage.system_time();

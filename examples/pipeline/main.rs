@@ -3,7 +3,7 @@
 //! totals are compared with those of a plain single-threaded count.
 //!
 //!     cargo run --release --example pipeline -- [PATH…] [--workers N]
-//!         [--transport inproc|ipc|tcp] [--processes]
+//!         [--transport inproc|ipc|tcp] [--processes] [--io-threads N [--pin]]
 
 mod words;
 mod worker;
@@ -46,6 +46,9 @@ struct Args {
     /// The number of I/O threads.
     #[arg(long, default_value_t = 1)]
     io_threads: usize,
+    /// Pin the I/O threads to cores, in turn.
+    #[arg(long)]
+    pin: bool,
     /// About how many bytes a chunk has.
     #[arg(long, default_value_t = 64 * 1024, value_parser = clap::value_parser!(u32).range(1..))]
     chunk: u32,
@@ -87,6 +90,10 @@ fn run() -> Outcome<()> {
     let args = Args::parse();
     let ctx = Ctx::new();
     ctx.set_io_threads(args.io_threads)?;
+    if args.pin {
+        let cores = std::thread::available_parallelism()?.get();
+        ctx.set_io_thread_cores(&(0..cores).collect::<Vec<_>>());
+    }
     if let Some(Role::Worker { number, stations }) = &args.role {
         return Ok(worker::run(&ctx, *number, stations)?);
     }

@@ -6,10 +6,65 @@ use std::collections::{BTreeSet, HashMap};
 use crate::routing::trie::Trie;
 use crate::slab::Key;
 
+/// The pipes of one topic: of a hundred thousand topics most have one.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "a word in each node of the tree instead of three"
+)]
+enum Pipes {
+    #[default]
+    None,
+    One(Key),
+    /// Two or more, or what is left of them.
+    Many(Box<BTreeSet<Key>>),
+}
+
+impl Pipes {
+    fn insert(&mut self, pipe: Key) {
+        match self {
+            Self::None => *self = Self::One(pipe),
+            Self::One(other) if *other == pipe => {}
+            Self::One(other) => *self = Self::Many(Box::new([*other, pipe].into())),
+            Self::Many(pipes) => {
+                pipes.insert(pipe);
+            }
+        }
+    }
+
+    fn remove(&mut self, pipe: Key) {
+        match self {
+            Self::One(other) if *other == pipe => *self = Self::None,
+            Self::None | Self::One(_) => {}
+            Self::Many(pipes) => {
+                pipes.remove(&pipe);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::One(_) => false,
+            Self::Many(pipes) => pipes.is_empty(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Key> {
+        let (one, many) = match self {
+            Self::None => (None, None),
+            Self::One(pipe) => (Some(*pipe), None),
+            Self::Many(pipes) => (None, Some(pipes)),
+        };
+        let many = many.into_iter().flat_map(|pipes| pipes.iter().copied());
+        one.into_iter().chain(many)
+    }
+}
+
 /// Which pipes subscribed to which topics.
 #[derive(Debug)]
 pub(crate) struct Subscribers {
-    topics: Trie<BTreeSet<Key>>,
+    topics: Trie<Pipes>,
     /// The entries of each pipe's topics, of which it has at least one, so that a pipe leaves without a walk over all topics.
     entries: HashMap<Key, BTreeSet<Key>>,
 }
@@ -66,7 +121,7 @@ impl Subscribers {
 
     /// The pipes whose topics `text` begins with; a pipe comes once for each of them.
     pub(crate) fn matching(&self, text: &[u8]) -> impl Iterator<Item = Key> {
-        self.topics.prefixes(text).flatten().copied()
+        self.topics.prefixes(text).flat_map(Pipes::iter)
     }
 
     /// Takes `pipe` out of a topic; returns whether the topic now has no subscriber.
@@ -74,7 +129,7 @@ impl Subscribers {
         let Some(pipes) = self.topics.get_mut(entry) else {
             return true;
         };
-        pipes.remove(&pipe);
+        pipes.remove(pipe);
         let last = pipes.is_empty();
         if last {
             self.topics.remove(entry);

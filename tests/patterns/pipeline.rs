@@ -1,9 +1,10 @@
 //! PUSH and PULL: work dealt out in turn, and collected fairly.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ferrozmq::SocketType::{PULL, PUSH};
-use ferrozmq::{DONTWAIT, Error, POLLIN, POLLOUT, SNDMORE, Socket};
+use ferrozmq::{Ctx, DONTWAIT, Error, Msg, POLLIN, POLLOUT, SNDMORE, Socket};
 
 use crate::common::{Rig, SHORT, Transport, fill, link, recv, recv_all, send, wait_until};
 use crate::on_each_transport;
@@ -235,4 +236,34 @@ fn the_marks_of_both_sides_are_added_up() {
         link(&push, &pull);
         assert_eq!(fill(&push), (send_hwm + recv_hwm) as usize);
     }
+}
+
+/// Memory of the application's own, which knows who holds it.
+struct Large(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[test]
+fn a_large_message_is_not_kept_while_the_next_is_waited_for() {
+    let ctx = Ctx::new();
+    let pull = ctx.socket(PULL).unwrap();
+    pull.bind("inproc://large").unwrap();
+    let push = ctx.socket(PUSH).unwrap();
+    push.connect("inproc://large").unwrap();
+    let body = Arc::new(vec![7; 1_000_000]);
+    push.send(Msg::from_owner(Large(body.clone())), 0).unwrap();
+    let receiving = std::thread::spawn(move || {
+        let mut msg = Msg::new();
+        pull.recv(&mut msg, 0).unwrap();
+        assert_eq!(msg.len(), 1_000_000);
+        pull.recv(&mut msg, 0).unwrap();
+        assert_eq!(msg, *"end");
+    });
+    wait_until(|| Arc::strong_count(&body) == 1);
+    push.send("end", 0).unwrap();
+    receiving.join().unwrap();
 }

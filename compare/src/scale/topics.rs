@@ -13,6 +13,7 @@ use crate::engine::{Engine, Marks, Setup, Socket};
 use crate::scale::figures::{Figure, Unit};
 use crate::scale::player::{Player, Role, memory};
 use crate::spec::{EngineName, Kind};
+use crate::usage::Usage;
 
 /// Messages of each kind.
 const MESSAGES: u32 = 200_000;
@@ -81,22 +82,26 @@ pub(crate) fn play<E: Engine>(number: u32) -> Result<Vec<Figure>> {
     publish_until_heard(&mut publisher, b"known")?;
     let (after, knowing) = (memory()?, begun.elapsed().as_secs_f64());
 
-    let begun = Instant::now();
-    for message in 0..u64::from(MESSAGES) {
-        let mut text = topic(message * STRIDE % number);
-        text.push_str("12.25");
-        publisher.send(text.as_bytes())?;
-    }
+    let matched: Vec<String> = (0..u64::from(MESSAGES))
+        .map(|message| topic(message * STRIDE % number))
+        .collect();
+    let (begun, used) = (Instant::now(), Usage::of_thread());
+    matched
+        .iter()
+        .try_for_each(|text| publisher.send(text.as_bytes()))?;
+    let sending = (Usage::of_thread() - used).cpu_s;
     told.recv()?;
     let matching = begun.elapsed().as_secs_f64();
 
-    let begun = Instant::now();
-    for message in 0..u64::from(MESSAGES) {
-        let mut text = topic(message * STRIDE % number);
-        text.replace_range(text.len() - 1.., "-12.25");
-        publisher.send(text.as_bytes())?;
-    }
-    let missing = begun.elapsed().as_secs_f64();
+    let unmatched: Vec<_> = matched
+        .iter()
+        .map(|text| text.trim_end_matches('/'))
+        .collect();
+    let used = Usage::of_thread();
+    unmatched
+        .iter()
+        .try_for_each(|text| publisher.send(text.as_bytes()))?;
+    let missing = (Usage::of_thread() - used).cpu_s;
     publish_until_heard(&mut publisher, b"end")?;
     subscribing
         .join()
@@ -110,12 +115,17 @@ pub(crate) fn play<E: Engine>(number: u32) -> Result<Vec<Figure>> {
         ),
         Figure::new("time until all are known", Unit::Seconds, knowing),
         Figure::new(
-            "time per message that one matches, received",
+            "time per message that one matches, until received",
             Unit::Seconds,
             matching / f64::from(MESSAGES),
         ),
         Figure::new(
-            "time per message that none matches, sent",
+            "processor time to send one that one matches",
+            Unit::Seconds,
+            sending / f64::from(MESSAGES),
+        ),
+        Figure::new(
+            "processor time to send one that none matches",
             Unit::Seconds,
             missing / f64::from(MESSAGES),
         ),
