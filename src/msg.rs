@@ -5,6 +5,7 @@
 //! by reference count (zero-copy). Cloning never copies more than 64 bytes. This file never knows
 //! how a frame travels; the crate-internal [`Kind`] only labels it.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::fmt;
 use std::ops::Deref;
@@ -17,6 +18,9 @@ use crate::error::Error;
 
 /// The longest body that lies inside the [`Msg`] itself.
 pub(crate) const INLINE_MAX: usize = 38;
+
+/// The largest body whose memory a thread keeps for the next that it sends.
+const SPARE_MAX: usize = 4 * 1024;
 
 /// The longest group name of RADIO and DISH.
 pub(crate) const GROUP_MAX: usize = 255;
@@ -48,7 +52,7 @@ impl Body {
                 return old.copy_from_slice(body);
             }
         }
-        *self = Self::Shared(Arc::from(body));
+        *self = Self::Shared(spare_copy(body).unwrap_or_else(|| Arc::from(body)));
     }
 
     /// Puts a copy of `body` in the place of what was here.
@@ -61,7 +65,7 @@ impl Body {
             *self = Self::EMPTY;
         }
         if let Self::Inline { len, bytes } = self {
-            copy_small(bytes, body);
+            copy_short(&mut bytes[..body.len()], body);
             #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
             {
                 *len = body.len() as u8;
@@ -137,8 +141,10 @@ impl Msg {
     }
 
     /// A message with a copy of `body`.
+    // Made where the caller wants it: inlined it would be moved there, which costs more than a call,
+    // as the processor has to wait for bytes that were stored in other pieces than they are loaded.
     #[must_use]
-    #[inline]
+    #[inline(never)]
     pub fn copied(body: &[u8]) -> Self {
         let mut msg = Self::new();
         msg.body.copy_from(body);
@@ -190,6 +196,15 @@ impl Msg {
         self.kind = Kind::Data;
         self.more = more;
         self.uncounted = false;
+    }
+
+    /// The message is of no use any more. The next of its size that this thread copies has its
+    /// memory, if nobody shares it: who sends messages one after the other allocates none.
+    #[inline]
+    pub(crate) fn recycle(&mut self) {
+        if matches!(self.body, Body::Shared(_)) {
+            spare(std::mem::replace(&mut self.body, Body::EMPTY));
+        }
     }
 
     #[inline]
@@ -415,24 +430,52 @@ impl Msg {
     }
 }
 
-/// Copies at most [`INLINE_MAX`] bytes to the front of `to`: two moves of a fixed size, which
-/// overlap, are faster than a call for a size known late.
+thread_local! {
+    /// The memory of the last message that this thread sent by a copy; nobody else has it.
+    static SPARE: Cell<Option<Arc<[u8]>>> = const { Cell::new(None) };
+}
+
+#[inline(never)]
+fn spare(body: Body) {
+    let Body::Shared(mut body) = body else {
+        return;
+    };
+    if body.len() <= SPARE_MAX && Arc::get_mut(&mut body).is_some() {
+        // Without thread-locals, in a destructor of one, it is simply dropped.
+        let _ = SPARE.try_with(|spare| spare.set(Some(body)));
+    }
+}
+
+/// A copy of `body` in this thread's spare memory, if that has its size.
 #[inline]
-fn copy_small(to: &mut [u8; INLINE_MAX], from: &[u8]) {
-    fn ends<const N: usize>(to: &mut [u8; INLINE_MAX], from: &[u8]) -> Option<()> {
+fn spare_copy(body: &[u8]) -> Option<Arc<[u8]>> {
+    let mut spare = SPARE.try_with(Cell::take).ok()??;
+    Arc::get_mut(&mut spare)
+        .filter(|spare| spare.len() == body.len())?
+        .copy_from_slice(body);
+    Some(spare)
+}
+
+/// Copies all of `from` to `to`, which is as long. A short body is moved in two pieces of a fixed
+/// size, which overlap: that is faster than a call for a size known late.
+#[inline(always)]
+pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
+    #[inline(always)]
+    fn ends<const N: usize>(to: &mut [u8], from: &[u8]) -> Option<()> {
         let (first, last) = (from.first_chunk::<N>()?, from.last_chunk::<N>()?);
         *to.first_chunk_mut()? = *first;
-        *to.get_mut(from.len() - N..from.len())?.first_chunk_mut()? = *last;
+        *to.last_chunk_mut()? = *last;
         Some(())
     }
     let done = match from.len() {
-        16.. => ends::<16>(to, from),
-        8.. => ends::<8>(to, from),
-        4.. => ends::<4>(to, from),
+        16..=32 => ends::<16>(to, from),
+        8..=15 => ends::<8>(to, from),
+        33..=64 => ends::<32>(to, from),
+        4..=7 => ends::<4>(to, from),
         _ => None,
     };
-    if done.is_none() || from.len() > 32 {
-        to[..from.len()].copy_from_slice(from);
+    if done.is_none() {
+        to.copy_from_slice(from);
     }
 }
 

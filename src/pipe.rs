@@ -17,6 +17,7 @@
 //! * **P4** A blocked writer marks itself before it looks at the credit once more; a reader gives
 //!   credit before it looks for the mark. One of them sees the other.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc as StdArc;
 
 use bytes::Bytes;
@@ -68,8 +69,125 @@ pub(crate) struct Queued {
     pub inbound: u64,
 }
 
+/// A frame that is written: given away as `&mut Msg`, of which is left what is of no use, or as
+/// `&Msg` shared with who writes it to other pipes too.
+pub(crate) trait Frame: Deref<Target = Msg> {
+    /// The frame itself.
+    fn into_msg(self) -> Msg;
+}
+
+impl Frame for &mut Msg {
+    fn into_msg(self) -> Msg {
+        std::mem::take(self)
+    }
+}
+
+impl Frame for &Msg {
+    fn into_msg(self) -> Msg {
+        self.clone()
+    }
+}
+
 /// The pipes of one owner.
-pub(crate) type Pipes = Slab<PipeEnd>;
+///
+/// What is written to them is made readable as soon as its message is whole, unless it is held
+/// back, so that many messages are made readable, and their readers woken, at once.
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    ends: Slab<PipeEnd>,
+    holds: bool,
+    /// The pipes of whose messages some were held back.
+    held: Vec<Key>,
+}
+
+impl Pipes {
+    /// More pipes than this do not hold messages back: they are flushed.
+    const HELD_MAX: usize = 64;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            ends: Slab::new(),
+            holds: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// Writes a frame, see [`PipeEnd::write`]. The last of a message makes it readable.
+    ///
+    /// # Errors
+    /// The frame is as it was.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, key: Key, frame: impl Frame) -> Result<(), WriteError> {
+        let pipe = self.ends.get_mut(key).ok_or(WriteError::Closed)?;
+        let more = frame.more();
+        pipe.write(frame)?;
+        if !more {
+            if self.holds {
+                self.hold_back(key);
+            } else {
+                pipe.flush();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a record, see [`PipeEnd::write_uncounted`].
+    pub(crate) fn tell(&mut self, key: Key, record: Msg) {
+        if let Some(pipe) = self.ends.get_mut(key) {
+            pipe.write_uncounted(record);
+            if self.holds {
+                self.hold_back(key);
+            } else {
+                pipe.flush();
+            }
+        }
+    }
+
+    /// Holds back what is written from now on.
+    pub(crate) fn hold(&mut self) {
+        self.holds = true;
+    }
+
+    /// Makes readable what was held back, and holds nothing back any more.
+    pub(crate) fn flush(&mut self) {
+        self.holds = false;
+        self.flush_held();
+    }
+
+    fn hold_back(&mut self, key: Key) {
+        if self.held.last() == Some(&key) {
+            return;
+        }
+        if self.held.len() == Self::HELD_MAX {
+            self.flush_held();
+        }
+        self.held.push(key);
+    }
+
+    fn flush_held(&mut self) {
+        for key in self.held.drain(..) {
+            if let Some(pipe) = self.ends.get_mut(key) {
+                pipe.flush();
+            }
+        }
+    }
+}
+
+impl Deref for Pipes {
+    type Target = Slab<PipeEnd>;
+
+    #[inline]
+    fn deref(&self) -> &Slab<PipeEnd> {
+        &self.ends
+    }
+}
+
+impl DerefMut for Pipes {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Slab<PipeEnd> {
+        &mut self.ends
+    }
+}
 
 /// The byte that stands for a frame that does not travel as bytes.
 const VALUE: u8 = 0x80;
@@ -154,15 +272,15 @@ fn share(hwm: u32) -> u64 {
 /// Writes a frame: as bytes, in the form that it has on the wire, if it is fit for that; or else
 /// takes it.
 #[inline(always)]
-fn put(writer: &mut Writer<Msg>, msg: &mut Msg) {
-    let complete = !msg.more();
+fn put(writer: &mut Writer<Msg>, frame: impl Frame) {
+    let complete = !frame.more();
     let flags = if complete { 0 } else { MORE };
-    match record::plain(msg) {
+    match record::plain(&frame) {
         Some(body) => {
             let len = record::head_len(body.len()) + body.len();
             record::write(writer.append(len, complete), flags, body);
         }
-        None => writer.push(VALUE, std::mem::take(msg), complete),
+        None => writer.push(VALUE, frame.into_msg(), complete),
     }
 }
 
@@ -272,26 +390,35 @@ fn direction(conflate: bool) -> (Outbound, Inbound) {
 
 impl Outbound {
     #[inline(always)]
-    fn push(&mut self, msg: &mut Msg) {
+    fn push(&mut self, frame: impl Frame) {
         match self {
-            Self::Queue(writer) => put(writer, msg),
+            Self::Queue(writer) => put(writer, frame),
+            Self::Latest { .. } => self.push_latest(frame.into_msg()),
+        }
+    }
+
+    #[cold]
+    fn push_latest(&mut self, frame: Msg) {
+        let Self::Latest {
+            slot,
+            building,
+            notes,
+        } = self
+        else {
+            return;
+        };
+        if frame.kind() != Kind::Data {
             // Records for the engine keep their order and are never conflated.
-            Self::Latest { notes, .. } if msg.kind() != Kind::Data => put(notes, msg),
-            Self::Latest {
-                slot,
-                building,
-                notes,
-            } => {
-                let complete = !msg.more();
-                building.push(std::mem::take(msg));
-                if complete {
-                    building.reverse();
-                    let old = std::mem::replace(&mut *slot.lock(), std::mem::take(building));
-                    if old.is_empty() {
-                        // A note that there is something in the slot.
-                        put(notes, &mut Msg::new());
-                    }
-                }
+            return put(notes, &frame);
+        }
+        let complete = !frame.more();
+        building.push(frame);
+        if complete {
+            building.reverse();
+            let old = std::mem::replace(&mut *slot.lock(), std::mem::take(building));
+            if old.is_empty() {
+                // A note that there is something in the slot.
+                put(notes, &Msg::new());
             }
         }
     }
@@ -306,6 +433,7 @@ impl Outbound {
         }
     }
 
+    #[inline]
     fn writer(&mut self) -> &mut Writer<Msg> {
         match self {
             Self::Queue(writer) | Self::Latest { notes: writer, .. } => writer,
@@ -331,7 +459,7 @@ impl Outbound {
 }
 
 impl Inbound {
-    #[inline]
+    #[inline(always)]
     fn pop(&mut self, into: &mut Msg) -> Pop<()> {
         match self {
             Self::Queue(reader) => take(reader, into),
@@ -400,25 +528,31 @@ impl PipeEnd {
         }
     }
 
+    /// The other side. That it is 0 or 1 is also told to the compiler, which then need not check.
+    #[inline]
+    fn other(&self) -> usize {
+        (self.own ^ 1) & 1
+    }
+
     #[inline]
     fn ours(&self) -> &Side {
-        &self.common.sides[self.own]
+        &self.common.sides[self.own & 1]
     }
 
     #[inline]
     fn theirs(&self) -> &Side {
-        &self.common.sides[1 - self.own]
+        &self.common.sides[self.other()]
     }
 
     /// How many messages may be on the way from us, and to us.
     #[inline]
     fn capacity_out(&self) -> u64 {
-        self.common.capacities[self.own].load(Ordering::Relaxed)
+        self.common.capacities[self.own & 1].load(Ordering::Relaxed)
     }
 
     #[inline]
     fn capacity_in(&self) -> u64 {
-        self.common.capacities[1 - self.own].load(Ordering::Relaxed)
+        self.common.capacities[self.other()].load(Ordering::Relaxed)
     }
 
     /// Makes `owner` hear of news under the name `key`. To be called once, before the first use;
@@ -503,24 +637,23 @@ impl PipeEnd {
         self.capacity_out().saturating_sub(used).max(1)
     }
 
-    /// Writes a frame, which can be read once its message is complete and flushed. What is left of
-    /// `msg` is of no use.
+    /// Writes a frame, which can be read once its message is complete and flushed.
     ///
     /// # Errors
-    /// `msg` is as it was.
+    /// It is as it was.
     #[inline(always)]
-    pub(crate) fn write(&mut self, msg: &mut Msg) -> Result<(), WriteError> {
+    pub(crate) fn write(&mut self, frame: impl Frame) -> Result<(), WriteError> {
         if self.peer_gone {
             return Err(WriteError::Closed);
         }
         if !self.mid_message && !self.has_credit() {
             return Err(WriteError::Full);
         }
-        self.mid_message = msg.more();
+        self.mid_message = frame.more();
         if !self.mid_message {
             self.written += 1;
         }
-        self.outbound.push(msg);
+        self.outbound.push(frame);
         Ok(())
     }
 
@@ -557,7 +690,7 @@ impl PipeEnd {
     }
 
     /// Makes all complete messages readable, and wakes the reader if it sleeps.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn flush(&mut self) {
         if !self.outbound.writer().has_unpublished() {
             return;
@@ -581,7 +714,7 @@ impl PipeEnd {
         self.mid_message = false;
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_credit(&mut self) -> bool {
         if matches!(self.outbound, Outbound::Latest { .. }) {
             return true;
@@ -771,7 +904,7 @@ impl PipeEnd {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn count_read(&mut self, messages: u64) {
         self.read += messages;
         if self.read - self.told >= self.capacity_in().div_ceil(2) {
@@ -788,6 +921,7 @@ impl PipeEnd {
     }
 
     /// Gives the writer credit for what was read, and wakes it if it is blocked.
+    #[inline(never)]
     fn tell_progress(&mut self) {
         self.told = self.read;
         let theirs = self.theirs();

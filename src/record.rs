@@ -4,7 +4,7 @@
 //! one, without being looked at one by one more than it takes to find their ends. This file knows
 //! the form and nothing else; it never allocates.
 
-use crate::msg::{Kind, Msg};
+use crate::msg::{Kind, Msg, copy_short};
 
 /// More frames of the message follow.
 pub(crate) const MORE: u8 = 1;
@@ -17,28 +17,28 @@ pub(crate) const COMMAND: u8 = 4;
 pub(crate) const COPY_MAX: usize = 4 * 1024;
 
 /// How long the head of a frame with a body of `size` bytes is.
+#[inline]
 pub(crate) fn head_len(size: usize) -> usize {
     if size <= 0xFF { 2 } else { 9 }
 }
 
 /// Fills `space`, which has [`head_len`] and the body's length in bytes.
-#[inline]
+#[inline(always)]
 pub(crate) fn write(space: &mut [u8], flags: u8, body: &[u8]) {
-    let (head, rest) = space.split_at_mut(head_len(body.len()));
-    match head {
-        [first, size] => {
-            *first = flags;
-            #[expect(clippy::cast_possible_truncation, reason = "the head has two bytes")]
-            {
-                *size = body.len() as u8;
-            }
+    let rest = match u8::try_from(body.len()) {
+        Ok(size) => {
+            let (head, rest) = space.split_at_mut(2);
+            head.copy_from_slice(&[flags, size]);
+            rest
         }
-        _ => {
+        Err(_) => {
+            let (head, rest) = space.split_at_mut(9);
             head[0] = flags | LONG;
             head[1..].copy_from_slice(&(body.len() as u64).to_be_bytes());
+            rest
         }
-    }
-    rest.copy_from_slice(body);
+    };
+    copy_short(rest, body);
 }
 
 /// The body of a frame that travels as bytes; `None` for what travels as a value: large bodies,

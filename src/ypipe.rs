@@ -42,7 +42,6 @@ use crate::sync::{Arc, AtomicUsize, CacheLine, Mutex, Ordering, SetOnce, Watch};
 
 const ASLEEP: usize = 1;
 const FINISHED: usize = 2;
-const FLAGS: usize = ASLEEP | FINISHED;
 const ONE: usize = 4;
 
 /// The first chunk is small, so that ten thousand idle connections stay cheap. While the reader does
@@ -140,6 +139,26 @@ struct Shared<T> {
 struct Cursor {
     chunk: Arc<Chunk>,
     at: usize,
+    /// The queue's number of the chunk's first byte.
+    origin: usize,
+}
+
+impl Cursor {
+    /// The start of a chunk that follows this place.
+    fn before(&self, chunk: Arc<Chunk>) -> Self {
+        let origin = self.position();
+        Self {
+            chunk,
+            at: 0,
+            origin,
+        }
+    }
+
+    /// The queue's number of the next byte.
+    #[inline(always)]
+    fn position(&self) -> usize {
+        self.origin.wrapping_add(self.at)
+    }
 }
 
 /// Where an unfinished group began.
@@ -155,8 +174,7 @@ pub(crate) struct Writer<T> {
     tail: Cursor,
     /// `None` while no group is unfinished.
     mark: Option<Mark>,
-    /// How many bytes were written, how many of them in finished groups, how many published.
-    written: usize,
+    /// How many bytes were written in finished groups, and how many published.
     complete: usize,
     published: usize,
     /// Values that are not published.
@@ -170,7 +188,8 @@ pub(crate) struct Writer<T> {
 pub(crate) struct Reader<T> {
     shared: Arc<CacheLine<Shared<T>>>,
     head: Cursor,
-    read: usize,
+    /// How far the chunk at the head can be read.
+    limit: usize,
     /// The last word seen, without its `ASLEEP`.
     seen: usize,
     /// Values fetched from the writer.
@@ -192,9 +211,9 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
         tail: Cursor {
             chunk: chunk.clone(),
             at: 0,
+            origin: 0,
         },
         mark: None,
-        written: 0,
         complete: 0,
         published: 0,
         values: Vec::new(),
@@ -203,8 +222,12 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
     };
     let reader = Reader {
         shared,
-        head: Cursor { chunk, at: 0 },
-        read: 0,
+        head: Cursor {
+            chunk,
+            at: 0,
+            origin: 0,
+        },
+        limit: 0,
         seen: 0,
         values: VecDeque::new(),
         used: VecDeque::new(),
@@ -225,9 +248,8 @@ impl<T> Writer<T> {
         }
         let at = self.tail.at;
         self.tail.at += len;
-        self.written = self.written.wrapping_add(len);
         if complete {
-            self.complete = self.written;
+            self.complete = self.tail.position();
             if self.mark.is_some() {
                 self.mark = None;
             }
@@ -246,11 +268,12 @@ impl<T> Writer<T> {
         self.values.push(value);
     }
 
+    #[cold]
     fn begin_group(&mut self) {
         self.mark = Some(Mark {
             tail: Cursor {
                 chunk: self.tail.chunk.clone(),
-                at: self.tail.at,
+                ..self.tail
             },
             values: self.values.len(),
         });
@@ -272,7 +295,7 @@ impl<T> Writer<T> {
         // Relaxed: Y4, published with the bytes of the new chunk.
         self.tail.chunk.end.store(self.tail.at, Ordering::Relaxed);
         self.tail.chunk.next.set(chunk.clone());
-        self.tail = Cursor { chunk, at: 0 };
+        self.tail = self.tail.before(chunk);
     }
 
     /// A used chunk of about this size; those of other sizes are freed.
@@ -292,13 +315,13 @@ impl<T> Writer<T> {
             return false;
         };
         self.values.truncate(mark.values);
-        self.written = self.complete;
         if Arc::ptr_eq(&mark.tail.chunk, &self.tail.chunk) {
             self.tail = mark.tail;
         } else {
             // The chain is behind what is published: Y4 holds for the next group too, as it goes
             // on in the last chunk, and nobody stops in those between.
             self.tail.at = 0;
+            self.tail.origin = self.complete;
             self.cut(&mark.tail);
         }
         true
@@ -381,14 +404,14 @@ impl<T> Reader<T> {
     /// chunk.
     #[inline(always)]
     pub(crate) fn peek(&mut self) -> Pop<&[u8]> {
-        if !self.has_bytes() && !self.refresh() {
+        if self.head.at == self.limit && !self.find_bytes() {
             return if self.seen & FINISHED != 0 {
                 Pop::Finished
             } else {
                 Pop::Empty
             };
         }
-        let len = self.contiguous();
+        let len = self.limit - self.head.at;
         // SAFETY: Y3, Y6 — published, and held by our head.
         Pop::Item(unsafe { self.head.chunk.bytes(self.head.at, len) })
     }
@@ -397,18 +420,17 @@ impl<T> Reader<T> {
     #[inline(always)]
     pub(crate) fn consume(&mut self, len: usize) {
         debug_assert!(
-            len <= self.unread_seen(),
+            len <= self.limit - self.head.at,
             "Y3: only published bytes are read"
         );
         self.head.at += len;
-        self.read = self.read.wrapping_add(len);
     }
 
     /// The next `len` bytes, which [`Reader::peek`] has shown, without a copy. They keep their
     /// chunk alive.
     pub(crate) fn share(&self, len: usize) -> Bytes {
         debug_assert!(
-            len <= self.unread_seen(),
+            len <= self.limit - self.head.at,
             "Y3: only published bytes are read"
         );
         Bytes::from_owner(Run {
@@ -429,34 +451,29 @@ impl<T> Reader<T> {
 
     #[inline]
     fn unread_seen(&self) -> usize {
-        (self.seen / ONE).wrapping_sub(self.read) & (usize::MAX / ONE)
+        (self.seen / ONE).wrapping_sub(self.head.position()) & (usize::MAX / ONE)
     }
 
-    #[inline]
-    fn has_bytes(&self) -> bool {
-        self.read.wrapping_mul(ONE) != self.seen & !FLAGS
-    }
-
-    /// Looks at the word again; true if there is something now.
-    #[inline]
-    fn refresh(&mut self) -> bool {
-        // Acquire for Y3: partner of the swap in `Writer::publish`.
-        self.seen = self.shared.word.load(Ordering::Acquire) & !ASLEEP;
-        self.has_bytes()
-    }
-
-    /// How many bytes can be read at the head, which is moved to where there are some.
-    #[inline(always)]
-    fn contiguous(&mut self) -> usize {
-        loop {
+    /// Looks whether more can be read than up to the limit: behind it, as far as is known to be
+    /// published, and else as far as is published by now.
+    #[inline(never)]
+    fn find_bytes(&mut self) -> bool {
+        if self.unread_seen() == 0 {
+            // Acquire for Y3: partner of the swap in `Writer::publish`.
+            self.seen = self.shared.word.load(Ordering::Acquire) & !ASLEEP;
+        }
+        let unread = self.unread_seen();
+        while unread > 0 {
             // Relaxed: Y4. Where the end is not published yet, neither is anything behind it.
             let end = self.head.chunk.end.load(Ordering::Relaxed);
-            let len = self.unread_seen().min(end - self.head.at);
+            let len = unread.min(end - self.head.at);
             if len > 0 {
-                return len;
+                self.limit = self.head.at + len;
+                return true;
             }
             self.next_chunk();
         }
+        false
     }
 
     #[cold]
@@ -466,7 +483,9 @@ impl<T> Reader<T> {
             .chunk
             .next()
             .expect("Y4: published chunks are linked");
-        let used = std::mem::replace(&mut self.head, Cursor { chunk: next, at: 0 });
+        let next = self.head.before(next);
+        let used = std::mem::replace(&mut self.head, next);
+        self.limit = 0;
         if self.used.len() == SPARES {
             self.used.pop_front();
         }
@@ -491,7 +510,10 @@ impl<T> Reader<T> {
     /// False if there is something, or the queue has ended.
     #[must_use]
     pub(crate) fn sleep(&mut self) -> bool {
-        debug_assert!(!self.has_bytes(), "Y2: who sleeps has read everything seen");
+        debug_assert!(
+            self.unread_seen() == 0,
+            "Y2: who sleeps has read everything seen"
+        );
         let idle = self.seen;
         if idle & FINISHED != 0 {
             return false;
@@ -513,7 +535,7 @@ impl<T> Reader<T> {
 
     /// How many bytes were read so far.
     pub(crate) fn position(&self) -> usize {
-        self.read & (usize::MAX / ONE)
+        self.head.position() & (usize::MAX / ONE)
     }
 
     /// Where [`Reader::position`] will be when all that is published now has been read.
@@ -539,7 +561,7 @@ impl AsRef<[u8]> for Run {
 impl<T> std::fmt::Debug for Writer<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Writer")
-            .field("written", &self.written)
+            .field("written", &self.tail.position())
             .field("complete", &self.complete)
             .field("published", &self.published)
             .finish_non_exhaustive()
@@ -549,7 +571,7 @@ impl<T> std::fmt::Debug for Writer<T> {
 impl<T> std::fmt::Debug for Reader<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader")
-            .field("read", &self.read)
+            .field("read", &self.head.position())
             .field("seen", &self.seen)
             .finish_non_exhaustive()
     }
