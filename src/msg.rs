@@ -5,7 +5,8 @@
 //! by reference count (zero-copy). Cloning never copies more than 64 bytes. This file never knows
 //! how a frame travels; the crate-internal [`Kind`] only labels it.
 
-use std::cell::Cell;
+mod memory;
+
 use std::ffi::CStr;
 use std::fmt;
 use std::ops::Deref;
@@ -14,13 +15,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use self::memory::Memory;
 use crate::error::Error;
 
 /// The longest body that lies inside the [`Msg`] itself.
 pub(crate) const INLINE_MAX: usize = 38;
-
-/// The largest body whose memory a thread keeps for the next that it sends.
-const SPARE_MAX: usize = 4 * 1024;
 
 /// The longest group name of RADIO and DISH.
 pub(crate) const GROUP_MAX: usize = 255;
@@ -32,7 +31,7 @@ enum Body {
         bytes: [u8; INLINE_MAX],
     },
     /// Copied once into an allocation of its own; writable while it is not shared.
-    Shared(Arc<[u8]>),
+    Shared(Memory),
     /// Somebody else's memory: a `Vec`, a static, a slice of a larger buffer, foreign memory.
     Borrowed(Bytes),
 }
@@ -48,11 +47,11 @@ impl Body {
     #[inline(never)]
     fn share_copy(&mut self, body: &[u8]) {
         if let Self::Shared(old) = self {
-            if let Some(old) = Arc::get_mut(old).filter(|old| old.len() == body.len()) {
+            if let Some(old) = old.get_mut().filter(|old| old.len() == body.len()) {
                 return old.copy_from_slice(body);
             }
         }
-        *self = Self::Shared(spare_copy(body).unwrap_or_else(|| Arc::from(body)));
+        *self = Self::Shared(Memory::copied(body));
     }
 
     /// Puts a copy of `body` in the place of what was here.
@@ -137,7 +136,15 @@ impl Msg {
         if len <= INLINE_MAX {
             return Self::copied(&[0; INLINE_MAX][..len]);
         }
-        Self::with_body(Body::Shared(std::iter::repeat_n(0, len).collect()))
+        Self::with_body(Body::Shared(Memory::zeroed(len)))
+    }
+
+    /// A message of `len` bytes, whatever they are: they must be overwritten before anybody sees them.
+    pub(crate) fn blank(len: usize) -> Self {
+        if len <= INLINE_MAX {
+            return Self::zeroed(len);
+        }
+        Self::with_body(Body::Shared(Memory::any(len)))
     }
 
     /// A message with a copy of `body`.
@@ -198,15 +205,6 @@ impl Msg {
         self.uncounted = false;
     }
 
-    /// The message is of no use any more. The next of its size that this thread copies has its
-    /// memory, if nobody shares it: who sends messages one after the other allocates none.
-    #[inline]
-    pub(crate) fn recycle(&mut self) {
-        if matches!(self.body, Body::Shared(_)) {
-            spare(std::mem::replace(&mut self.body, Body::EMPTY));
-        }
-    }
-
     #[inline]
     fn with_body(body: Body) -> Self {
         Self {
@@ -242,16 +240,16 @@ impl Msg {
     pub fn make_mut(&mut self) -> &mut [u8] {
         let unique = match &mut self.body {
             Body::Inline { .. } => true,
-            Body::Shared(bytes) => Arc::get_mut(bytes).is_some(),
+            Body::Shared(bytes) => bytes.get_mut().is_some(),
             Body::Borrowed(_) => false,
         };
         if !unique {
-            let body = Arc::from(self.as_bytes());
+            let body = Memory::copied(self.as_bytes());
             self.body = Body::Shared(body);
         }
         match &mut self.body {
             Body::Inline { len, bytes } => &mut bytes[..usize::from(*len)],
-            Body::Shared(bytes) => Arc::get_mut(bytes).unwrap_or_default(),
+            Body::Shared(bytes) => bytes.get_mut().unwrap_or_default(),
             Body::Borrowed(_) => unreachable!("M1: a borrowed body was copied above"),
         }
     }
@@ -285,7 +283,7 @@ impl Msg {
     pub fn is_shared(&self) -> bool {
         match &self.body {
             Body::Inline { .. } => false,
-            Body::Shared(bytes) => Arc::strong_count(bytes) > 1,
+            Body::Shared(bytes) => bytes.is_shared(),
             Body::Borrowed(bytes) => !bytes.is_unique(),
         }
     }
@@ -298,9 +296,9 @@ impl Msg {
     pub fn body_ptr(&mut self) -> *mut u8 {
         match &mut self.body {
             Body::Inline { bytes, .. } => bytes.as_mut_ptr(),
-            Body::Shared(bytes) => match Arc::get_mut(bytes) {
+            Body::Shared(bytes) => match bytes.get_mut() {
                 Some(own) => own.as_mut_ptr(),
-                None => Arc::as_ptr(bytes).cast::<u8>().cast_mut(),
+                None => bytes.as_ptr().cast_mut(),
             },
             Body::Borrowed(bytes) => bytes.as_ptr().cast_mut(),
         }
@@ -430,34 +428,9 @@ impl Msg {
     }
 }
 
-thread_local! {
-    /// The memory of the last message that this thread sent by a copy; nobody else has it.
-    static SPARE: Cell<Option<Arc<[u8]>>> = const { Cell::new(None) };
-}
-
-#[inline(never)]
-fn spare(body: Body) {
-    let Body::Shared(mut body) = body else {
-        return;
-    };
-    if body.len() <= SPARE_MAX && Arc::get_mut(&mut body).is_some() {
-        // Without thread-locals, in a destructor of one, it is simply dropped.
-        let _ = SPARE.try_with(|spare| spare.set(Some(body)));
-    }
-}
-
-/// A copy of `body` in this thread's spare memory, if that has its size.
-#[inline]
-fn spare_copy(body: &[u8]) -> Option<Arc<[u8]>> {
-    let mut spare = SPARE.try_with(Cell::take).ok()??;
-    Arc::get_mut(&mut spare)
-        .filter(|spare| spare.len() == body.len())?
-        .copy_from_slice(body);
-    Some(spare)
-}
-
 /// Copies all of `from` to `to`, which is as long. A short body is moved in two pieces of a fixed
-/// size, which overlap: that is faster than a call for a size known late.
+/// size, which overlap: that is faster than a call for a size known late. The pieces are no larger than
+/// they must be, since what was just stored in smaller ones the processor cannot load at once.
 #[inline(always)]
 pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
     #[inline(always)]
@@ -468,8 +441,8 @@ pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
         Some(())
     }
     let done = match from.len() {
-        16..=32 => ends::<16>(to, from),
-        8..=15 => ends::<8>(to, from),
+        8..=16 => ends::<8>(to, from),
+        17..=32 => ends::<16>(to, from),
         33..=64 => ends::<32>(to, from),
         4..=7 => ends::<4>(to, from),
         _ => None,

@@ -79,7 +79,7 @@ impl Record {
     }
 
     /// Copies the frame out of the bytes that it was found at the front of; see [`Msg::refill`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn copy_into(self, bytes: &[u8], into: &mut Msg) {
         into.refill(&bytes[self.body..self.end], self.more);
     }

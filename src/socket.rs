@@ -258,10 +258,7 @@ impl Socket {
     pub fn send(&self, message: impl Into<Msg>, flags: i32) -> std::result::Result<(), SendError> {
         let mut message = message.into();
         match self.send_msg(&mut message, flags) {
-            Ok(()) => {
-                message.recycle();
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(error) => Err(SendError { error, message }),
         }
     }

@@ -45,7 +45,8 @@ const FINISHED: usize = 2;
 const ONE: usize = 4;
 
 /// The first chunk is small, so that ten thousand idle connections stay cheap. While the reader does
-/// not sleep, each chunk is twice as large as the one before; when it does, half as large.
+/// not sleep, each chunk is twice as large as the one before; when it does, down to half as large, but
+/// not smaller than what came between two sleeps.
 const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 128 };
 const LAST_CHUNK: usize = if cfg!(loom) { 2 } else { 64 * 1024 };
 
@@ -145,7 +146,7 @@ struct Cursor {
 
 impl Cursor {
     /// The start of a chunk that follows this place.
-    fn before(&self, chunk: Arc<Chunk>) -> Self {
+    fn followed_by(&self, chunk: Arc<Chunk>) -> Self {
         let origin = self.position();
         Self {
             chunk,
@@ -179,8 +180,10 @@ pub(crate) struct Writer<T> {
     published: usize,
     /// Values that are not published.
     values: Vec<T>,
-    /// The reader slept while this chunk was being filled.
-    slept: bool,
+    /// How many bytes were published when the reader was last found asleep, and the most that were
+    /// between two such times while this chunk was being filled; 0 if it did not sleep.
+    woken: usize,
+    burst: usize,
     finished: bool,
 }
 
@@ -217,7 +220,8 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
         complete: 0,
         published: 0,
         values: Vec::new(),
-        slept: false,
+        woken: 0,
+        burst: 0,
         finished: false,
     };
     let reader = Reader {
@@ -283,10 +287,9 @@ impl<T> Writer<T> {
     #[cold]
     fn next_chunk(&mut self, len: usize) {
         let present = self.tail.chunk.bytes.len();
-        let wanted = if std::mem::take(&mut self.slept) {
-            present / 2
-        } else {
-            present * 2
+        let wanted = match std::mem::take(&mut self.burst) {
+            0 => present * 2,
+            burst => burst.clamp(present / 2, present).next_power_of_two(),
         };
         let wanted = wanted.clamp(FIRST_CHUNK, LAST_CHUNK).max(len);
         let chunk = self
@@ -295,7 +298,7 @@ impl<T> Writer<T> {
         // Relaxed: Y4, published with the bytes of the new chunk.
         self.tail.chunk.end.store(self.tail.at, Ordering::Relaxed);
         self.tail.chunk.next.set(chunk.clone());
-        self.tail = self.tail.before(chunk);
+        self.tail = self.tail.followed_by(chunk);
     }
 
     /// A used chunk of about this size; those of other sizes are freed.
@@ -369,12 +372,15 @@ impl<T> Writer<T> {
         if !self.values.is_empty() {
             self.publish_values();
         }
-        self.published = self.complete;
+        let before = std::mem::replace(&mut self.published, self.complete);
         let word = self.published.wrapping_mul(ONE) | flag;
         // Release for Y3: partner of the loads in `Reader::refresh` and `Reader::sleep`. Acquire,
         // so that whoever we wake has its past before ours.
         let asleep = self.shared.word.swap(word, Ordering::AcqRel) & ASLEEP != 0;
-        self.slept |= asleep;
+        if asleep {
+            let burst = before.wrapping_sub(std::mem::replace(&mut self.woken, before));
+            self.burst = self.burst.max(burst);
+        }
         asleep
     }
 
@@ -483,7 +489,7 @@ impl<T> Reader<T> {
             .chunk
             .next()
             .expect("Y4: published chunks are linked");
-        let next = self.head.before(next);
+        let next = self.head.followed_by(next);
         let used = std::mem::replace(&mut self.head, next);
         self.limit = 0;
         if self.used.len() == SPARES {

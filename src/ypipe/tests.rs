@@ -153,7 +153,7 @@ mod plain {
         let (mut writer, reader) = ypipe::<()>();
         for _ in 0..100_000 {
             // A reader that sleeps gets small chunks.
-            writer.slept = true;
+            writer.burst = 1;
             writer.append(FIRST_CHUNK, true).fill(1);
         }
         assert!(!writer.flush());
