@@ -469,7 +469,10 @@ impl<T> Reader<T> {
             self.seen = self.shared.word.load(Ordering::Acquire) & !ASLEEP;
         }
         let unread = self.unread_seen();
-        while unread > 0 {
+        if unread == 0 {
+            return false;
+        }
+        loop {
             // Relaxed: Y4. Where the end is not published yet, neither is anything behind it.
             let end = self.head.chunk.end.load(Ordering::Relaxed);
             let len = unread.min(end - self.head.at);
@@ -479,7 +482,6 @@ impl<T> Reader<T> {
             }
             self.next_chunk();
         }
-        false
     }
 
     #[cold]

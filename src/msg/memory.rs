@@ -94,13 +94,13 @@ impl Memory {
 
     /// Memory of this size that was kept.
     fn used(len: usize) -> Option<Self> {
-        let memory = match len {
-            ..=SMALL => {
-                let spare = SPARE.try_with(Cell::take).ok()?;
-                spare.filter(|spare| spare.len() == len)
-            }
-            ..=LARGE => POOL.lock().take(len),
-            _ => None,
+        let memory = if len <= SMALL {
+            let spare = SPARE.try_with(Cell::take).ok()?;
+            spare.filter(|spare| spare.len() == len)
+        } else if len <= LARGE {
+            POOL.lock().take(len)
+        } else {
+            None
         };
         memory.map(|memory| Self(Some(memory)))
     }
@@ -144,11 +144,11 @@ impl Drop for Memory {
             return;
         }
         if let Some(memory) = self.0.take() {
-            match memory.len() {
+            if memory.len() <= SMALL {
                 // Without thread-locals, in a destructor of one, it is freed.
-                ..=SMALL => drop(SPARE.try_with(|spare| spare.set(Some(memory)))),
-                ..=LARGE => POOL.lock().put(memory),
-                _ => {}
+                let _ = SPARE.try_with(|spare| spare.set(Some(memory)));
+            } else if memory.len() <= LARGE {
+                POOL.lock().put(memory);
             }
         }
     }

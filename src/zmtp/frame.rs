@@ -282,7 +282,7 @@ fn reserve(bytes: &mut Vec<u8>, more: usize, missing: usize) {
 #[derive(Debug)]
 enum Reading {
     Head(PartialHead),
-    Body(PartialBody),
+    Body(Box<PartialBody>),
 }
 
 /// Makes frames of the bytes of a stream.
@@ -382,7 +382,7 @@ impl Decoder {
         }
         let mut body = PartialBody::new(head);
         body.take(input);
-        self.reading = Reading::Body(body);
+        self.reading = Reading::Body(Box::new(body));
         Ok(None)
     }
 
