@@ -228,14 +228,12 @@ impl Routes {
     /// Load balancing: sends a message to one pipe; false if none has room.
     pub fn balance(&mut self, mut msg: Msg) -> bool {
         let sent = self.lb.send(&mut self.near.pipes, &mut msg);
-        self.lb.flush(&mut self.near.pipes);
         sent.is_ok()
     }
 
     /// Fan-out: sends a message to all pipes.
     pub fn distribute(&mut self, mut msg: Msg) {
         self.dist.send_to_all(&mut self.near.pipes, &mut msg);
-        self.dist.flush(&mut self.near.pipes);
     }
 
     /// Fair queueing: the next message of any pipe.

@@ -13,7 +13,7 @@ use crate::msg::Msg;
 use crate::pattern::Pattern;
 use crate::pipe::{PipeEnd, PipeEvent, PipePeer, Pipes};
 use crate::routing::fq::{Fq, Next};
-use crate::slab::{Key, Slab};
+use crate::slab::Key;
 
 /// How many messages are moved before the socket's owner gets its turn.
 const BUDGET: usize = 1024;
@@ -58,7 +58,7 @@ pub(crate) struct Feeds {
 impl Feeds {
     pub(crate) fn new() -> Self {
         Self {
-            pipes: Slab::new(),
+            pipes: Pipes::new(),
             fq: Fq::default(),
             refused: None,
             inlet: Weak::new(),
@@ -131,9 +131,10 @@ impl Feeds {
         if self.pipes.is_empty() && self.refused.is_none() {
             return false;
         }
+        pipes.hold();
         let moved = (0..BUDGET).take_while(|_| self.move_message(pattern, pipes));
         let more = moved.count() == BUDGET;
-        pattern.flush(pipes);
+        pipes.flush();
         more
     }
 

@@ -5,6 +5,8 @@
 //! by reference count (zero-copy). Cloning never copies more than 64 bytes. This file never knows
 //! how a frame travels; the crate-internal [`Kind`] only labels it.
 
+mod memory;
+
 use std::ffi::CStr;
 use std::fmt;
 use std::ops::Deref;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use self::memory::Memory;
 use crate::error::Error;
 
 /// The longest body that lies inside the [`Msg`] itself.
@@ -28,7 +31,7 @@ enum Body {
         bytes: [u8; INLINE_MAX],
     },
     /// Copied once into an allocation of its own; writable while it is not shared.
-    Shared(Arc<[u8]>),
+    Shared(Memory),
     /// Somebody else's memory: a `Vec`, a static, a slice of a larger buffer, foreign memory.
     Borrowed(Bytes),
 }
@@ -44,11 +47,11 @@ impl Body {
     #[inline(never)]
     fn share_copy(&mut self, body: &[u8]) {
         if let Self::Shared(old) = self {
-            if let Some(old) = Arc::get_mut(old).filter(|old| old.len() == body.len()) {
+            if let Some(old) = old.get_mut().filter(|old| old.len() == body.len()) {
                 return old.copy_from_slice(body);
             }
         }
-        *self = Self::Shared(Arc::from(body));
+        *self = Self::Shared(Memory::copied(body));
     }
 
     /// Puts a copy of `body` in the place of what was here.
@@ -61,7 +64,7 @@ impl Body {
             *self = Self::EMPTY;
         }
         if let Self::Inline { len, bytes } = self {
-            copy_small(bytes, body);
+            copy_short(&mut bytes[..body.len()], body);
             #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
             {
                 *len = body.len() as u8;
@@ -133,12 +136,22 @@ impl Msg {
         if len <= INLINE_MAX {
             return Self::copied(&[0; INLINE_MAX][..len]);
         }
-        Self::with_body(Body::Shared(std::iter::repeat_n(0, len).collect()))
+        Self::with_body(Body::Shared(Memory::zeroed(len)))
+    }
+
+    /// A message of `len` bytes, whatever they are: they must be overwritten before anybody sees them.
+    pub(crate) fn blank(len: usize) -> Self {
+        if len <= INLINE_MAX {
+            return Self::zeroed(len);
+        }
+        Self::with_body(Body::Shared(Memory::any(len)))
     }
 
     /// A message with a copy of `body`.
+    // Made where the caller wants it: inlined it would be moved there, which costs more than a call,
+    // as the processor has to wait for bytes that were stored in other pieces than they are loaded.
     #[must_use]
-    #[inline]
+    #[inline(never)]
     pub fn copied(body: &[u8]) -> Self {
         let mut msg = Self::new();
         msg.body.copy_from(body);
@@ -227,16 +240,16 @@ impl Msg {
     pub fn make_mut(&mut self) -> &mut [u8] {
         let unique = match &mut self.body {
             Body::Inline { .. } => true,
-            Body::Shared(bytes) => Arc::get_mut(bytes).is_some(),
+            Body::Shared(bytes) => bytes.get_mut().is_some(),
             Body::Borrowed(_) => false,
         };
         if !unique {
-            let body = Arc::from(self.as_bytes());
+            let body = Memory::copied(self.as_bytes());
             self.body = Body::Shared(body);
         }
         match &mut self.body {
             Body::Inline { len, bytes } => &mut bytes[..usize::from(*len)],
-            Body::Shared(bytes) => Arc::get_mut(bytes).unwrap_or_default(),
+            Body::Shared(bytes) => bytes.get_mut().unwrap_or_default(),
             Body::Borrowed(_) => unreachable!("M1: a borrowed body was copied above"),
         }
     }
@@ -270,7 +283,7 @@ impl Msg {
     pub fn is_shared(&self) -> bool {
         match &self.body {
             Body::Inline { .. } => false,
-            Body::Shared(bytes) => Arc::strong_count(bytes) > 1,
+            Body::Shared(bytes) => bytes.is_shared(),
             Body::Borrowed(bytes) => !bytes.is_unique(),
         }
     }
@@ -283,9 +296,9 @@ impl Msg {
     pub fn body_ptr(&mut self) -> *mut u8 {
         match &mut self.body {
             Body::Inline { bytes, .. } => bytes.as_mut_ptr(),
-            Body::Shared(bytes) => match Arc::get_mut(bytes) {
+            Body::Shared(bytes) => match bytes.get_mut() {
                 Some(own) => own.as_mut_ptr(),
-                None => Arc::as_ptr(bytes).cast::<u8>().cast_mut(),
+                None => bytes.as_ptr().cast_mut(),
             },
             Body::Borrowed(bytes) => bytes.as_ptr().cast_mut(),
         }
@@ -415,24 +428,27 @@ impl Msg {
     }
 }
 
-/// Copies at most [`INLINE_MAX`] bytes to the front of `to`: two moves of a fixed size, which
-/// overlap, are faster than a call for a size known late.
-#[inline]
-fn copy_small(to: &mut [u8; INLINE_MAX], from: &[u8]) {
-    fn ends<const N: usize>(to: &mut [u8; INLINE_MAX], from: &[u8]) -> Option<()> {
+/// Copies all of `from` to `to`, which is as long. A short body is moved in two pieces of a fixed
+/// size, which overlap: that is faster than a call for a size known late. The pieces are no larger than
+/// they must be, since what was just stored in smaller ones the processor cannot load at once.
+#[inline(always)]
+pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
+    #[inline(always)]
+    fn ends<const N: usize>(to: &mut [u8], from: &[u8]) -> Option<()> {
         let (first, last) = (from.first_chunk::<N>()?, from.last_chunk::<N>()?);
         *to.first_chunk_mut()? = *first;
-        *to.get_mut(from.len() - N..from.len())?.first_chunk_mut()? = *last;
+        *to.last_chunk_mut()? = *last;
         Some(())
     }
     let done = match from.len() {
-        16.. => ends::<16>(to, from),
-        8.. => ends::<8>(to, from),
-        4.. => ends::<4>(to, from),
+        8..=16 => ends::<8>(to, from),
+        17..=32 => ends::<16>(to, from),
+        33..=64 => ends::<32>(to, from),
+        4..=7 => ends::<4>(to, from),
         _ => None,
     };
-    if done.is_none() || from.len() > 32 {
-        to[..from.len()].copy_from_slice(from);
+    if done.is_none() {
+        to.copy_from_slice(from);
     }
 }
 

@@ -17,6 +17,7 @@
 //! * **P4** A blocked writer marks itself before it looks at the credit once more; a reader gives
 //!   credit before it looks for the mark. One of them sees the other.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc as StdArc;
 
 use bytes::Bytes;
@@ -68,8 +69,125 @@ pub(crate) struct Queued {
     pub inbound: u64,
 }
 
+/// A frame that is written: given away as `&mut Msg`, of which is left what is of no use, or as
+/// `&Msg` shared with who writes it to other pipes too.
+pub(crate) trait Frame: Deref<Target = Msg> {
+    /// The frame itself.
+    fn into_msg(self) -> Msg;
+}
+
+impl Frame for &mut Msg {
+    fn into_msg(self) -> Msg {
+        std::mem::take(self)
+    }
+}
+
+impl Frame for &Msg {
+    fn into_msg(self) -> Msg {
+        self.clone()
+    }
+}
+
 /// The pipes of one owner.
-pub type Pipes = Slab<PipeEnd>;
+///
+/// What is written to them is made readable as soon as its message is whole, unless it is held
+/// back, so that many messages are made readable, and their readers woken, at once.
+#[derive(Debug)]
+pub struct Pipes {
+    ends: Slab<PipeEnd>,
+    holds: bool,
+    /// The pipes of whose messages some were held back.
+    held: Vec<Key>,
+}
+
+impl Pipes {
+    /// More pipes than this do not hold messages back: they are flushed.
+    const HELD_MAX: usize = 64;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            ends: Slab::new(),
+            holds: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// Writes a frame, see [`PipeEnd::write`]. The last of a message makes it readable.
+    ///
+    /// # Errors
+    /// The frame is as it was.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, key: Key, frame: impl Frame) -> Result<(), WriteError> {
+        let pipe = self.ends.get_mut(key).ok_or(WriteError::Closed)?;
+        let more = frame.more();
+        pipe.write(frame)?;
+        if !more {
+            if self.holds {
+                self.hold_back(key);
+            } else {
+                pipe.flush();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a record, see [`PipeEnd::write_uncounted`].
+    pub(crate) fn tell(&mut self, key: Key, record: Msg) {
+        if let Some(pipe) = self.ends.get_mut(key) {
+            pipe.write_uncounted(record);
+            if self.holds {
+                self.hold_back(key);
+            } else {
+                pipe.flush();
+            }
+        }
+    }
+
+    /// Holds back what is written from now on.
+    pub fn hold(&mut self) {
+        self.holds = true;
+    }
+
+    /// Makes readable what was held back, and holds nothing back any more.
+    pub fn flush(&mut self) {
+        self.holds = false;
+        self.flush_held();
+    }
+
+    fn hold_back(&mut self, key: Key) {
+        if self.held.last() == Some(&key) {
+            return;
+        }
+        if self.held.len() == Self::HELD_MAX {
+            self.flush_held();
+        }
+        self.held.push(key);
+    }
+
+    fn flush_held(&mut self) {
+        for key in self.held.drain(..) {
+            if let Some(pipe) = self.ends.get_mut(key) {
+                pipe.flush();
+            }
+        }
+    }
+}
+
+impl Deref for Pipes {
+    type Target = Slab<PipeEnd>;
+
+    #[inline]
+    fn deref(&self) -> &Slab<PipeEnd> {
+        &self.ends
+    }
+}
+
+impl DerefMut for Pipes {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Slab<PipeEnd> {
+        &mut self.ends
+    }
+}
 
 /// The byte that stands for a frame that does not travel as bytes.
 const VALUE: u8 = 0x80;
@@ -173,15 +291,15 @@ fn share(hwm: u32) -> u64 {
 /// Writes a frame: as bytes, in the form that it has on the wire, if it is fit for that; or else
 /// takes it.
 #[inline(always)]
-fn put(writer: &mut Writer<Msg>, msg: &mut Msg) {
-    let complete = !msg.more();
+fn put(writer: &mut Writer<Msg>, frame: impl Frame) {
+    let complete = !frame.more();
     let flags = if complete { 0 } else { MORE };
-    match record::plain(msg) {
+    match record::plain(&frame) {
         Some(body) => {
             let len = record::head_len(body.len()) + body.len();
             record::write(writer.append(len, complete), flags, body);
         }
-        None => writer.push(VALUE, std::mem::take(msg), complete),
+        None => writer.push(VALUE, frame.into_msg(), complete),
     }
 }
 
@@ -297,10 +415,10 @@ fn direction(conflate: bool) -> (Outbound, Inbound) {
 
 impl Outbound {
     #[inline(always)]
-    fn push(&mut self, msg: &mut Msg) {
+    fn push(&mut self, frame: impl Frame) {
         match self {
-            Self::Queue(writer) => put(writer, msg),
-            Self::Latest(latest) => latest.push(msg),
+            Self::Queue(writer) => put(writer, frame),
+            Self::Latest(latest) => latest.push(frame.into_msg()),
         }
     }
 
@@ -309,11 +427,12 @@ impl Outbound {
         match self {
             Self::Queue(writer) => writer.append(bytes.len(), true).copy_from_slice(bytes),
             Self::Latest(latest) => {
-                record::frames(bytes).for_each(|mut frame| latest.push(&mut frame));
+                record::frames(bytes).for_each(|frame| latest.push(frame));
             }
         }
     }
 
+    #[inline]
     fn writer(&mut self) -> &mut Writer<Msg> {
         match self {
             Self::Queue(writer) => writer,
@@ -341,27 +460,27 @@ impl Outbound {
 
 impl LatestOutbound {
     #[cold]
-    fn push(&mut self, msg: &mut Msg) {
-        if msg.kind() != Kind::Data {
+    fn push(&mut self, frame: Msg) {
+        if frame.kind() != Kind::Data {
             // Records for the engine keep their order and are never conflated.
-            return put(&mut self.notes, msg);
+            return put(&mut self.notes, &frame);
         }
-        let complete = !msg.more();
-        self.building.push(std::mem::take(msg));
+        let complete = !frame.more();
+        self.building.push(frame);
         if complete {
             self.building.reverse();
             let new = std::mem::take(&mut self.building);
             let old = std::mem::replace(&mut *self.slot.lock(), new);
             if old.is_empty() {
                 // A note that there is something in the slot.
-                put(&mut self.notes, &mut Msg::new());
+                put(&mut self.notes, &Msg::new());
             }
         }
     }
 }
 
 impl Inbound {
-    #[inline]
+    #[inline(always)]
     fn pop(&mut self, into: &mut Msg) -> Pop<()> {
         match self {
             Self::Queue(reader) => take(reader, into),
@@ -425,25 +544,31 @@ impl PipeEnd {
         }
     }
 
+    /// The other side. That it is 0 or 1 is also told to the compiler, which then need not check.
+    #[inline]
+    fn other(&self) -> usize {
+        (self.own ^ 1) & 1
+    }
+
     #[inline]
     fn ours(&self) -> &Side {
-        &self.common.sides[self.own]
+        &self.common.sides[self.own & 1]
     }
 
     #[inline]
     fn theirs(&self) -> &Side {
-        &self.common.sides[1 - self.own]
+        &self.common.sides[self.other()]
     }
 
     /// How many messages may be on the way from us, and to us.
     #[inline]
     fn capacity_out(&self) -> u64 {
-        self.common.capacities[self.own].load(Ordering::Relaxed)
+        self.common.capacities[self.own & 1].load(Ordering::Relaxed)
     }
 
     #[inline]
     fn capacity_in(&self) -> u64 {
-        self.common.capacities[1 - self.own].load(Ordering::Relaxed)
+        self.common.capacities[self.other()].load(Ordering::Relaxed)
     }
 
     /// Makes `owner` hear of news under the name `key`. To be called once, before the first use;
@@ -550,24 +675,23 @@ impl PipeEnd {
         self.capacity_out().saturating_sub(used).max(1)
     }
 
-    /// Writes a frame, which can be read once its message is complete and flushed. What is left of
-    /// `msg` is of no use.
+    /// Writes a frame, which can be read once its message is complete and flushed.
     ///
     /// # Errors
-    /// `msg` is as it was.
+    /// It is as it was.
     #[inline(always)]
-    pub(crate) fn write(&mut self, msg: &mut Msg) -> Result<(), WriteError> {
+    pub(crate) fn write(&mut self, frame: impl Frame) -> Result<(), WriteError> {
         if self.peer_gone {
             return Err(WriteError::Closed);
         }
         if !self.mid_message && !self.has_credit() {
             return Err(WriteError::Full);
         }
-        self.mid_message = msg.more();
+        self.mid_message = frame.more();
         if !self.mid_message {
             self.written += 1;
         }
-        self.outbound.push(msg);
+        self.outbound.push(frame);
         Ok(())
     }
 
@@ -612,7 +736,7 @@ impl PipeEnd {
     }
 
     /// Makes all complete messages readable, and wakes the reader if it sleeps.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn flush(&mut self) {
         if !self.outbound.writer().has_unpublished() {
             return;
@@ -636,7 +760,7 @@ impl PipeEnd {
         self.mid_message = false;
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_credit(&mut self) -> bool {
         if matches!(self.outbound, Outbound::Latest(_)) {
             return true;
@@ -835,7 +959,7 @@ impl PipeEnd {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn count_read(&mut self, messages: u64) {
         self.read += messages;
         let half = self.capacity_in().div_ceil(2);
@@ -860,6 +984,7 @@ impl PipeEnd {
     }
 
     /// Gives the writer credit for all that was read.
+    #[inline(never)]
     fn tell_progress(&mut self) {
         self.tell(self.read);
     }

@@ -4,7 +4,7 @@
 //! one, without being looked at one by one more than it takes to find their ends. This file knows
 //! the form and nothing else; it never allocates.
 
-use crate::msg::{Kind, Msg};
+use crate::msg::{Kind, Msg, copy_short};
 
 /// More frames of the message follow.
 pub(crate) const MORE: u8 = 1;
@@ -17,30 +17,25 @@ pub(crate) const COMMAND: u8 = 4;
 pub const COPY_MAX: usize = 4 * 1024;
 
 /// How long the head of a frame with a body of `size` bytes is.
+#[inline]
 pub(crate) fn head_len(size: usize) -> usize {
     if size <= 0xFF { 2 } else { 9 }
 }
 
 /// Fills `space`, which has [`head_len`] and the body's length in bytes.
-#[inline]
+#[inline(always)]
 pub(crate) fn write(space: &mut [u8], flags: u8, body: &[u8]) {
     let (head, rest) = space.split_at_mut(head_len(body.len()));
     write_head(head, flags, body.len());
-    rest.copy_from_slice(body);
+    copy_short(rest, body);
 }
 
 /// Fills the head of a frame with a body of `size` bytes; it has [`head_len`] bytes.
-#[inline]
+#[inline(always)]
 pub(crate) fn write_head(head: &mut [u8], flags: u8, size: usize) {
-    match head {
-        [first, len] => {
-            *first = flags;
-            #[expect(clippy::cast_possible_truncation, reason = "the head has two bytes")]
-            {
-                *len = size as u8;
-            }
-        }
-        _ => {
+    match u8::try_from(size) {
+        Ok(size) => head.copy_from_slice(&[flags, size]),
+        Err(_) => {
             head[0] = flags | LONG;
             head[1..].copy_from_slice(&(size as u64).to_be_bytes());
         }
@@ -85,7 +80,7 @@ impl Record {
     }
 
     /// Copies the frame out of the bytes that it was found at the front of; see [`Msg::refill`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn copy_into(self, bytes: &[u8], into: &mut Msg) {
         into.refill(&bytes[self.body..self.end], self.more);
     }

@@ -263,6 +263,7 @@ impl Socket {
     /// The message comes back with [`Error::Again`] if it had to wait (longer), [`Error::Fsm`],
     /// [`Error::NotSupported`], [`Error::HostUnreachable`], [`Error::Term`] or
     /// [`Error::InvalidArgument`] for unknown flags.
+    #[inline]
     pub fn send(&self, message: impl Into<Msg>, flags: i32) -> std::result::Result<(), SendError> {
         let mut message = message.into();
         match self.send_msg(&mut message, flags) {
@@ -281,9 +282,7 @@ impl Socket {
         check_flags(flags, DONTWAIT | SNDMORE)?;
         msg.set_more(flags & SNDMORE != 0);
         let mut base = self.base();
-        send_waiting(&mut base, msg, flags)?;
-        base.flush();
-        Ok(())
+        send_waiting(&mut base, msg, flags)
     }
 
     /// Sends a whole message of one frame if that is possible at once.
@@ -339,9 +338,7 @@ impl Socket {
             }
             begun = true;
             send_waiting(&mut base, frame, flags)
-        })?;
-        base.flush();
-        Ok(())
+        })
     }
 
     /// Sends many messages, and wakes their receivers once. Frames that have the MORE flag
@@ -361,6 +358,7 @@ impl Socket {
         let mut sent = 0;
         for message in messages {
             let mut message = message.into();
+            base.hold();
             if let Err(error) = send_waiting(&mut base, &mut message, 0) {
                 base.flush();
                 return Err(SendError { error, message });
@@ -391,11 +389,13 @@ impl Socket {
     /// As for [`Socket::recv_msg`]; `msg` is empty then.
     #[inline]
     pub fn recv(&self, msg: &mut Msg, flags: i32) -> Result<()> {
-        let received = self.recv_frame(msg, flags);
-        if received.is_err() {
-            *msg = Msg::new();
+        match self.recv_frame(msg, flags) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                *msg = Msg::new();
+                Err(error)
+            }
         }
-        received
     }
 
     #[inline]
@@ -656,7 +656,7 @@ impl Patience {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn send_waiting(base: &mut SocketBase, msg: &mut Msg, flags: i32) -> Result<()> {
     base.process()?;
     match base.send(msg) {
@@ -691,7 +691,7 @@ fn send_again(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn recv_waiting(base: &mut SocketBase, into: &mut Msg, flags: i32) -> Result<()> {
     base.process()?;
     match base.recv(into) {

@@ -29,7 +29,7 @@ use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
 use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued};
 use crate::roster::Roster;
 use crate::signaler::{Signal, Signaler, Spin};
-use crate::slab::{Key, Slab};
+use crate::slab::Key;
 
 /// What the sockets of a context share.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl SocketBase {
         Self {
             mailbox: Arc::new(Mailbox::new()),
             pattern: pattern::for_type(options.socket_type),
-            pipes: Slab::new(),
+            pipes: Pipes::new(),
             bonds: Bonds::default(),
             last_endpoint: String::new(),
             children: 0,
@@ -121,7 +121,7 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::Term`] once the context is being terminated.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn process(&mut self) -> Result<(), Error> {
         if self.mailbox.is_pending() {
             self.drain();
@@ -680,27 +680,36 @@ impl SocketBase {
 
     // ── messages ─────────────────────────────────────────────────────────────────────────────
 
-    /// Sends a frame, see [`Pattern::send`]; not flushed.
-    #[inline]
+    /// Sends a frame, see [`Pattern::send`].
+    #[inline(always)]
     pub(crate) fn send(&mut self, msg: &mut Msg) -> Result<(), Refused> {
         let more = msg.more();
         self.pattern.send(&mut self.pipes, msg)?;
         self.sends_more = more;
+        if self.feeds_wait && !more {
+            self.let_feeds_in();
+        }
         Ok(())
     }
 
-    /// Makes what was sent visible to its receivers.
-    #[inline]
+    /// Keeps what is sent from now on back until [`SocketBase::flush`].
+    pub(crate) fn hold(&mut self) {
+        self.pipes.hold();
+    }
+
+    /// Makes visible to its receivers what was kept back.
     pub(crate) fn flush(&mut self) {
-        self.pattern.flush(&mut self.pipes);
-        if self.feeds_wait && !self.sends_more {
-            self.feeds_wait = false;
-            self.mailbox.post(SocketCmd::Resume);
-        }
+        self.pipes.flush();
+    }
+
+    #[cold]
+    fn let_feeds_in(&mut self) {
+        self.feeds_wait = false;
+        self.mailbox.post(SocketCmd::Resume);
     }
 
     /// Receives a frame, see [`Pattern::recv`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv(&mut self, into: &mut Msg) -> Result<(), Refused> {
         self.pattern.recv(&mut self.pipes, into)?;
         self.receives_more = into.more();
@@ -724,7 +733,7 @@ impl SocketBase {
     /// [`Error::InvalidArgument`] if the socket type has no such option.
     pub(crate) fn set_pattern(&mut self, option: PatternOption) -> Result<(), Error> {
         let set = self.pattern.set(&mut self.pipes, option);
-        self.pattern.flush(&mut self.pipes);
+        self.pipes.flush();
         set
     }
 
@@ -816,7 +825,7 @@ impl SocketBase {
         for (_, bond) in self.bonds.iter() {
             self.close_listener(bond);
         }
-        self.pipes = Slab::new();
+        self.pipes = Pipes::new();
         self.feeds = Feeds::new();
         for child in self.bonds.iter().flat_map(|(_, bond)| bond.children()) {
             self.close_child(child, linger);

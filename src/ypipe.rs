@@ -42,12 +42,11 @@ use crate::sync::{Arc, AtomicUsize, CacheLine, Mutex, Ordering, SetOnce, Watch};
 
 const ASLEEP: usize = 1;
 const FINISHED: usize = 2;
-const FLAGS: usize = ASLEEP | FINISHED;
 const ONE: usize = 4;
 
 /// The first chunk has room for who the peer is and a word, so that ten thousand idle connections
 /// stay cheap. While the reader does not sleep, each chunk is twice as large as the one before; when
-/// it does, half as large.
+/// it does, down to half as large, but not smaller than what came between two sleeps.
 const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 32 };
 const SMALL_CHUNK: usize = if cfg!(loom) { 1 } else { 128 };
 const LAST_CHUNK: usize = if cfg!(loom) { 2 } else { 64 * 1024 };
@@ -142,6 +141,26 @@ struct Shared<T> {
 struct Cursor {
     chunk: Arc<Chunk>,
     at: usize,
+    /// The queue's number of the chunk's first byte.
+    origin: usize,
+}
+
+impl Cursor {
+    /// The start of a chunk that follows this place.
+    fn followed_by(&self, chunk: Arc<Chunk>) -> Self {
+        let origin = self.position();
+        Self {
+            chunk,
+            at: 0,
+            origin,
+        }
+    }
+
+    /// The queue's number of the next byte.
+    #[inline(always)]
+    fn position(&self) -> usize {
+        self.origin.wrapping_add(self.at)
+    }
 }
 
 /// Where an unfinished group began.
@@ -157,14 +176,15 @@ pub(crate) struct Writer<T> {
     tail: Cursor,
     /// `None` while no group is unfinished.
     mark: Option<Mark>,
-    /// How many bytes were written, how many of them in finished groups, how many published.
-    written: usize,
+    /// How many bytes were written in finished groups, and how many published.
     complete: usize,
     published: usize,
     /// Values that are not published.
     values: Vec<T>,
-    /// The reader slept while this chunk was being filled.
-    slept: bool,
+    /// How many bytes were published when the reader was last found asleep, and the most that were
+    /// between two such times while this chunk was being filled; 0 if it did not sleep.
+    woken: usize,
+    burst: usize,
     finished: bool,
 }
 
@@ -172,7 +192,8 @@ pub(crate) struct Writer<T> {
 pub(crate) struct Reader<T> {
     shared: Arc<CacheLine<Shared<T>>>,
     head: Cursor,
-    read: usize,
+    /// How far the chunk at the head can be read.
+    limit: usize,
     /// The last word seen, without its `ASLEEP`.
     seen: usize,
     /// Values fetched from the writer.
@@ -194,19 +215,24 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
         tail: Cursor {
             chunk: chunk.clone(),
             at: 0,
+            origin: 0,
         },
         mark: None,
-        written: 0,
         complete: 0,
         published: 0,
         values: Vec::new(),
-        slept: false,
+        woken: 0,
+        burst: 0,
         finished: false,
     };
     let reader = Reader {
         shared,
-        head: Cursor { chunk, at: 0 },
-        read: 0,
+        head: Cursor {
+            chunk,
+            at: 0,
+            origin: 0,
+        },
+        limit: 0,
         seen: 0,
         values: VecDeque::new(),
         used: VecDeque::new(),
@@ -227,9 +253,8 @@ impl<T> Writer<T> {
         }
         let at = self.tail.at;
         self.tail.at += len;
-        self.written = self.written.wrapping_add(len);
         if complete {
-            self.complete = self.written;
+            self.complete = self.tail.position();
             if self.mark.is_some() {
                 self.mark = None;
             }
@@ -253,11 +278,12 @@ impl<T> Writer<T> {
         self.values.shrink_to_fit();
     }
 
+    #[cold]
     fn begin_group(&mut self) {
         self.mark = Some(Mark {
             tail: Cursor {
                 chunk: self.tail.chunk.clone(),
-                at: self.tail.at,
+                ..self.tail
             },
             values: self.values.len(),
         });
@@ -267,10 +293,9 @@ impl<T> Writer<T> {
     #[cold]
     fn next_chunk(&mut self, len: usize) {
         let present = self.tail.chunk.bytes.len();
-        let wanted = if std::mem::take(&mut self.slept) {
-            present / 2
-        } else {
-            present * 2
+        let wanted = match std::mem::take(&mut self.burst) {
+            0 => present * 2,
+            burst => burst.clamp(present / 2, present).next_power_of_two(),
         };
         let wanted = wanted.clamp(SMALL_CHUNK, LAST_CHUNK).max(len);
         let chunk = self
@@ -279,7 +304,7 @@ impl<T> Writer<T> {
         // Relaxed: Y4, published with the bytes of the new chunk.
         self.tail.chunk.end.store(self.tail.at, Ordering::Relaxed);
         self.tail.chunk.next.set(chunk.clone());
-        self.tail = Cursor { chunk, at: 0 };
+        self.tail = self.tail.followed_by(chunk);
     }
 
     /// A used chunk of about this size; those of other sizes are freed.
@@ -299,13 +324,13 @@ impl<T> Writer<T> {
             return false;
         };
         self.values.truncate(mark.values);
-        self.written = self.complete;
         if Arc::ptr_eq(&mark.tail.chunk, &self.tail.chunk) {
             self.tail = mark.tail;
         } else {
             // The chain is behind what is published: Y4 holds for the next group too, as it goes
             // on in the last chunk, and nobody stops in those between.
             self.tail.at = 0;
+            self.tail.origin = self.complete;
             self.cut(&mark.tail);
         }
         true
@@ -353,12 +378,15 @@ impl<T> Writer<T> {
         if !self.values.is_empty() {
             self.publish_values();
         }
-        self.published = self.complete;
+        let before = std::mem::replace(&mut self.published, self.complete);
         let word = self.published.wrapping_mul(ONE) | flag;
         // Release for Y3: partner of the loads in `Reader::refresh` and `Reader::sleep`. Acquire,
         // so that whoever we wake has its past before ours.
         let asleep = self.shared.word.swap(word, Ordering::AcqRel) & ASLEEP != 0;
-        self.slept |= asleep;
+        if asleep {
+            let burst = before.wrapping_sub(std::mem::replace(&mut self.woken, before));
+            self.burst = self.burst.max(burst);
+        }
         asleep
     }
 
@@ -388,14 +416,14 @@ impl<T> Reader<T> {
     /// chunk.
     #[inline(always)]
     pub(crate) fn peek(&mut self) -> Pop<&[u8]> {
-        if !self.has_bytes() && !self.refresh() {
+        if self.head.at == self.limit && !self.find_bytes() {
             return if self.seen & FINISHED != 0 {
                 Pop::Finished
             } else {
                 Pop::Empty
             };
         }
-        let len = self.contiguous();
+        let len = self.limit - self.head.at;
         // SAFETY: Y3, Y6 — published, and held by our head.
         Pop::Item(unsafe { self.head.chunk.bytes(self.head.at, len) })
     }
@@ -404,18 +432,17 @@ impl<T> Reader<T> {
     #[inline(always)]
     pub(crate) fn consume(&mut self, len: usize) {
         debug_assert!(
-            len <= self.unread_seen(),
+            len <= self.limit - self.head.at,
             "Y3: only published bytes are read"
         );
         self.head.at += len;
-        self.read = self.read.wrapping_add(len);
     }
 
     /// The next `len` bytes, which [`Reader::peek`] has shown, without a copy. They keep their
     /// chunk alive.
     pub(crate) fn share(&self, len: usize) -> Bytes {
         debug_assert!(
-            len <= self.unread_seen(),
+            len <= self.limit - self.head.at,
             "Y3: only published bytes are read"
         );
         Bytes::from_owner(Run {
@@ -441,31 +468,28 @@ impl<T> Reader<T> {
 
     #[inline]
     fn unread_seen(&self) -> usize {
-        (self.seen / ONE).wrapping_sub(self.read) & (usize::MAX / ONE)
+        (self.seen / ONE).wrapping_sub(self.head.position()) & (usize::MAX / ONE)
     }
 
-    #[inline]
-    fn has_bytes(&self) -> bool {
-        self.read.wrapping_mul(ONE) != self.seen & !FLAGS
-    }
-
-    /// Looks at the word again; true if there is something now.
-    #[inline]
-    fn refresh(&mut self) -> bool {
-        // Acquire for Y3: partner of the swap in `Writer::publish`.
-        self.seen = self.shared.word.load(Ordering::Acquire) & !ASLEEP;
-        self.has_bytes()
-    }
-
-    /// How many bytes can be read at the head, which is moved to where there are some.
-    #[inline(always)]
-    fn contiguous(&mut self) -> usize {
+    /// Looks whether more can be read than up to the limit: behind it, as far as is known to be
+    /// published, and else as far as is published by now.
+    #[inline(never)]
+    fn find_bytes(&mut self) -> bool {
+        if self.unread_seen() == 0 {
+            // Acquire for Y3: partner of the swap in `Writer::publish`.
+            self.seen = self.shared.word.load(Ordering::Acquire) & !ASLEEP;
+        }
+        let unread = self.unread_seen();
+        if unread == 0 {
+            return false;
+        }
         loop {
             // Relaxed: Y4. Where the end is not published yet, neither is anything behind it.
             let end = self.head.chunk.end.load(Ordering::Relaxed);
-            let len = self.unread_seen().min(end - self.head.at);
+            let len = unread.min(end - self.head.at);
             if len > 0 {
-                return len;
+                self.limit = self.head.at + len;
+                return true;
             }
             self.next_chunk();
         }
@@ -478,7 +502,9 @@ impl<T> Reader<T> {
             .chunk
             .next()
             .expect("Y4: published chunks are linked");
-        let used = std::mem::replace(&mut self.head, Cursor { chunk: next, at: 0 });
+        let next = self.head.followed_by(next);
+        let used = std::mem::replace(&mut self.head, next);
+        self.limit = 0;
         if self.used.len() == SPARES {
             self.used.pop_front();
         }
@@ -503,7 +529,10 @@ impl<T> Reader<T> {
     /// False if there is something, or the queue has ended.
     #[must_use]
     pub(crate) fn sleep(&mut self) -> bool {
-        debug_assert!(!self.has_bytes(), "Y2: who sleeps has read everything seen");
+        debug_assert!(
+            self.unread_seen() == 0,
+            "Y2: who sleeps has read everything seen"
+        );
         let idle = self.seen;
         if idle & FINISHED != 0 {
             return false;
@@ -525,7 +554,7 @@ impl<T> Reader<T> {
 
     /// How many bytes were read so far.
     pub(crate) fn position(&self) -> usize {
-        self.read & (usize::MAX / ONE)
+        self.head.position() & (usize::MAX / ONE)
     }
 
     /// Where [`Reader::position`] will be when all that is published now has been read.
@@ -551,7 +580,7 @@ impl AsRef<[u8]> for Run {
 impl<T> std::fmt::Debug for Writer<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Writer")
-            .field("written", &self.written)
+            .field("written", &self.tail.position())
             .field("complete", &self.complete)
             .field("published", &self.published)
             .finish_non_exhaustive()
@@ -561,7 +590,7 @@ impl<T> std::fmt::Debug for Writer<T> {
 impl<T> std::fmt::Debug for Reader<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader")
-            .field("read", &self.read)
+            .field("read", &self.head.position())
             .field("seen", &self.seen)
             .finish_non_exhaustive()
     }

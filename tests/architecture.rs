@@ -102,6 +102,7 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
                 "the used chunk on its way back, and values in batches",
             ),
             ("signaler.rs", "a condition variable needs one"),
+            ("msg/memory.rs", "memory goes from thread to thread"),
             ("mailbox.rs", "the signal, which can change"),
             (
                 "pipe.rs",

@@ -136,7 +136,6 @@ impl Pattern for Keeper {
         for mut msg in std::mem::take(&mut self.kept) {
             self.lb.send(pipes, &mut msg).expect("the pipe has room");
         }
-        self.lb.flush(pipes);
         let _ = self.peers.send("come");
         assert!(self.notifier.is_heard());
         self.notifier.notify(Arc::new("something of lines"));
@@ -165,10 +164,6 @@ impl Pattern for Keeper {
             self.kept.push(std::mem::take(msg));
         }
         Ok(())
-    }
-
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.lb.flush(pipes);
     }
 
     fn recv(&mut self, _: &mut Pipes, _: &mut Msg) -> Result<(), Refused> {

@@ -154,10 +154,6 @@ impl Behaviour for Publishing {
         Ok(())
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.dist.flush(pipes);
-    }
-
     fn recv(&mut self, _: &mut Pipes, _: &mut Msg) -> std::result::Result<(), Refused> {
         Err(Refused::NotSupported)
     }

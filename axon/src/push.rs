@@ -115,8 +115,9 @@ struct Pushing {
 
 impl Pushing {
     fn flush_queue(&mut self, pipes: &mut Pipes) -> Vec<Message> {
+        pipes.hold();
         let flushed = self.queue.flush(pipes, queue::by(&mut self.lb));
-        self.lb.flush(pipes);
+        pipes.flush();
         flushed
     }
 }
@@ -160,10 +161,6 @@ impl Pattern for Pushing {
         }
         self.queue.push(msg)?;
         Ok(())
-    }
-
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.lb.flush(pipes);
     }
 
     fn recv(&mut self, _: &mut Pipes, _: &mut Msg) -> std::result::Result<(), Refused> {

@@ -351,8 +351,9 @@ impl Requesting {
             requests,
             ..
         } = self;
+        pipes.hold();
         let flushed = queue.flush(pipes, |pipes, msg| send_by(lb, requests, pipes, msg));
-        self.lb.flush(pipes);
+        pipes.flush();
         self.queue.tell_flushed(flushed);
     }
 
@@ -433,10 +434,6 @@ impl Pattern for Requesting {
                 .fail(|(known, _)| Some(known) == number, || Error::Dropped);
         }
         Ok(())
-    }
-
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.lb.flush(pipes);
     }
 
     /// Replies go to who waits for each.

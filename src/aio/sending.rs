@@ -94,6 +94,7 @@ pub(super) fn send_unflushed<M: Message>(
     base: &mut SocketBase,
     message: &mut Option<M>,
 ) -> Result<(), Refused> {
+    base.hold();
     if let Some(whole) = message {
         whole.hand_over(|frame| base.send(frame))?;
         *message = None;
@@ -107,6 +108,7 @@ pub(super) fn send_batch(
     messages: &mut VecDeque<Msg>,
 ) -> Result<(), Refused> {
     let (mut sent, mut whole) = (0, true);
+    base.hold();
     while sent < FRAMES_PER_TURN || !whole {
         let Some(frame) = messages.front_mut() else {
             base.flush();

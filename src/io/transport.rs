@@ -16,7 +16,7 @@ mod system;
 #[path = "transport/portable.rs"]
 mod system;
 
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -158,6 +158,14 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Ipc(stream) => stream.read(buffer),
+        }
+    }
+
+    /// As [`Stream::read`], into one buffer after the other.
+    pub(crate) fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read_vectored(buffers),
+            Self::Ipc(stream) => stream.read_vectored(buffers),
         }
     }
 

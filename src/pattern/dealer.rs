@@ -88,10 +88,6 @@ impl Pattern for Dealer {
         Ok(())
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.lb.flush(pipes);
-    }
-
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         self.recv_from(pipes, into).ok_or(Refused::WouldBlock)?;
         Ok(())

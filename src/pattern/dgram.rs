@@ -52,10 +52,6 @@ impl Pattern for Dgram {
         Ok(())
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.pair.flush(pipes);
-    }
-
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         self.pair.recv(pipes, into)
     }

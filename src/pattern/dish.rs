@@ -114,10 +114,6 @@ impl Pattern for Dish {
         Err(Refused::NotSupported)
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.dist.flush(pipes);
-    }
-
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         let Some(next) = self.next.take() else {
             return self.read(pipes, into);
@@ -182,7 +178,6 @@ mod tests {
 
     /// What a RADIO is told: `+` and `-` with the group.
     fn told(dish: &mut Rig<Dish>, peer: Peer) -> Vec<String> {
-        dish.pattern.flush(&mut dish.wires.pipes);
         dish.deliver();
         let far = dish.wires.far_end(peer);
         let records = std::iter::from_fn(|| match far.read() {

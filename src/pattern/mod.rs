@@ -162,12 +162,10 @@ pub trait Pattern: std::fmt::Debug + Send {
     /// The peer reconnected and has forgotten what it was told.
     fn on_hiccup(&mut self, pipes: &mut Pipes, key: Key);
 
-    /// Writes a frame, [`Msg::more`] saying whether others follow. Not flushed yet. What is left of
-    /// `msg` is of no use; it is as it was if it is refused.
+    /// Writes a frame, [`Msg::more`] saying whether others follow; the last makes the message
+    /// readable, unless the pipes [`hold`](Pipes::hold) it back. What is left of `msg` is of no use;
+    /// it is as it was if it is refused.
     fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<(), Refused>;
-
-    /// Flushes every pipe written to since the last flush.
-    fn flush(&mut self, pipes: &mut Pipes);
 
     /// Reads a frame to the place of what is in `into`. If that is refused, what is left there is of
     /// no use.

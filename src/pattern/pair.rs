@@ -82,10 +82,6 @@ impl Pattern for Pair {
         Ok(())
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.lb.flush(pipes);
-    }
-
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         loop {
             match self.fq.recv(pipes, into) {

@@ -49,10 +49,6 @@ impl Pattern for Push {
         Ok(())
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.lb.flush(pipes);
-    }
-
     fn recv(&mut self, _pipes: &mut Pipes, _into: &mut Msg) -> Result<(), Refused> {
         Err(Refused::NotSupported)
     }
@@ -102,8 +98,6 @@ impl Pattern for Pull {
     fn send(&mut self, _pipes: &mut Pipes, _msg: &mut Msg) -> Result<(), Refused> {
         Err(Refused::NotSupported)
     }
-
-    fn flush(&mut self, _pipes: &mut Pipes) {}
 
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         loop {

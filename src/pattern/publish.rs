@@ -283,10 +283,6 @@ impl Pattern for Publish {
         Ok(())
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.dist.flush(pipes);
-    }
-
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         if !self.receives {
             return Err(Refused::NotSupported);

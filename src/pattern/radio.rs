@@ -141,10 +141,6 @@ impl Pattern for Radio {
         Ok(())
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.dist.flush(pipes);
-    }
-
     fn recv(&mut self, _pipes: &mut Pipes, _into: &mut Msg) -> Result<(), Refused> {
         Err(Refused::NotSupported)
     }

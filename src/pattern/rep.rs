@@ -7,7 +7,7 @@ use crate::msg::Msg;
 use crate::pattern::{Origin, Pattern, Refused, is_peer_gone};
 use crate::pipe::Pipes;
 use crate::routing::fq::{Fq, Next};
-use crate::routing::{Unflushed, write};
+use crate::routing::write;
 use crate::slab::Key;
 
 /// How many routers a request can have come through: more frames in front of it are an abuse.
@@ -42,7 +42,6 @@ enum State {
 pub(crate) struct Rep {
     fq: Fq,
     state: State,
-    unflushed: Unflushed,
 }
 
 impl Rep {
@@ -119,7 +118,6 @@ impl Rep {
         if more {
             return State::Replying(to);
         }
-        self.unflushed.add(pipes, to);
         State::Listening
     }
 }
@@ -171,10 +169,6 @@ impl Pattern for Rep {
             }
         };
         Ok(())
-    }
-
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.unflushed.flush(pipes);
     }
 
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {

@@ -160,10 +160,6 @@ impl Pattern for Req {
         }
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.dealer.flush(pipes);
-    }
-
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         match &mut self.state {
             State::Waiting(expected) => {

@@ -16,7 +16,7 @@ use crate::pattern::{
 };
 use crate::pipe::Pipes;
 use crate::routing::fq::Next;
-use crate::routing::{Unflushed, write};
+use crate::routing::write;
 use crate::slab::Key;
 use crate::ypipe::Pop;
 
@@ -40,7 +40,6 @@ pub(crate) struct Router {
     /// Pipes that lost their id to another, to be removed once they have been read.
     displaced: HashSet<Key>,
     sending: Sending,
-    unflushed: Unflushed,
     mandatory: bool,
     handover: bool,
     probe: bool,
@@ -63,7 +62,6 @@ impl Router {
             anonymous: HashSet::new(),
             displaced: HashSet::new(),
             sending: Sending::Address,
-            unflushed: Unflushed::default(),
             mandatory: false,
             handover: false,
             probe: false,
@@ -142,9 +140,6 @@ impl Router {
     fn forward(&mut self, pipes: &mut Pipes, key: Key, frame: &mut Msg) {
         let more = frame.more();
         let written = write(pipes, key, frame).is_ok();
-        if written && !more {
-            self.unflushed.add(pipes, key);
-        }
         self.sending = match (more, written) {
             (true, true) => Sending::To(key),
             (true, false) => Sending::Nowhere,
@@ -229,10 +224,6 @@ impl Pattern for Router {
             Sending::Nowhere => self.sending = Sending::Address,
         }
         Ok(())
-    }
-
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.unflushed.flush(pipes);
     }
 
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {

@@ -10,7 +10,7 @@ use crate::msg::Msg;
 use crate::pattern::{Origin, Pattern, Refused, is_peer_gone};
 use crate::pipe::Pipes;
 use crate::routing::fq::{Fq, Next};
-use crate::routing::{Unflushed, write};
+use crate::routing::write;
 use crate::slab::Key;
 
 /// SERVER and PEER, but for their messages' having one frame.
@@ -22,7 +22,6 @@ pub(crate) struct Server {
     keys: HashMap<u32, Key>,
     /// A peer must not be able to guess the number of another.
     next_id: u32,
-    unflushed: Unflushed,
 }
 
 impl Server {
@@ -32,7 +31,6 @@ impl Server {
             ids: HashMap::new(),
             keys: HashMap::new(),
             next_id: fastrand::u32(..),
-            unflushed: Unflushed::default(),
         }
     }
 
@@ -101,12 +99,7 @@ impl Pattern for Server {
             msg.assign_routing_id(id);
             return Err(Refused::HostUnreachable);
         }
-        self.unflushed.add(pipes, key);
         Ok(())
-    }
-
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.unflushed.flush(pipes);
     }
 
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {

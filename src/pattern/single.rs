@@ -80,10 +80,6 @@ impl<P: Pattern> Pattern for Single<P> {
         self.inner.send(pipes, msg)
     }
 
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.inner.flush(pipes);
-    }
-
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {
         let Some(next) = self.next.take() else {
             return self.read(pipes, into);

@@ -12,7 +12,7 @@ use crate::pattern::named::NamedPeers;
 use crate::pattern::{Origin, Pattern, PatternOption, Refused, is_peer_gone, no_such_option};
 use crate::pipe::Pipes;
 use crate::routing::fq::Next;
-use crate::routing::{Unflushed, write};
+use crate::routing::write;
 use crate::slab::Key;
 
 /// What the next frame to send is.
@@ -31,7 +31,6 @@ enum Sending {
 pub(crate) struct Stream {
     peers: NamedPeers,
     sending: Sending,
-    unflushed: Unflushed,
     /// Whether data for unknown and full connections is refused instead of dropped.
     mandatory: bool,
     /// Whether it takes the options of a ROUTER.
@@ -43,7 +42,6 @@ impl Stream {
         Self {
             peers: NamedPeers::new(),
             sending: Sending::Address,
-            unflushed: Unflushed::default(),
             mandatory: true,
             is_router: false,
         }
@@ -78,9 +76,8 @@ impl Stream {
             return;
         }
         data.set_more(false);
-        if write(pipes, key, data).is_ok() {
-            self.unflushed.add(pipes, key);
-        }
+        // The connection may have gone meanwhile.
+        let _ = write(pipes, key, data);
     }
 }
 
@@ -120,10 +117,6 @@ impl Pattern for Stream {
             Sending::Nowhere => {}
         }
         Ok(())
-    }
-
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.unflushed.flush(pipes);
     }
 
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {

@@ -82,7 +82,6 @@ impl Subscribe {
             return Err(Error::InvalidArgument("XSUB subscribes by sending"));
         }
         self.apply(pipes, request, topic);
-        self.dist.flush(pipes);
         Ok(())
     }
 
@@ -173,10 +172,6 @@ impl Pattern for Subscribe {
             }
         }
         Ok(())
-    }
-
-    fn flush(&mut self, pipes: &mut Pipes) {
-        self.dist.flush(pipes);
     }
 
     fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Result<(), Refused> {

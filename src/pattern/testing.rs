@@ -92,10 +92,9 @@ impl<P: Pattern> Rig<P> {
         (sent.expect_err("the frame was taken"), frame)
     }
 
-    /// Sends a message and flushes; stops at the first frame that is refused.
+    /// Sends a message; stops at the first frame that is refused.
     pub(crate) fn send(&mut self, bodies: &[impl AsRef<[u8]>]) -> Result<(), Refused> {
         let outcome = message(bodies).try_for_each(|frame| self.send_frame(frame));
-        self.pattern.flush(&mut self.wires.pipes);
         self.deliver();
         outcome
     }

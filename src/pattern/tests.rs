@@ -103,7 +103,6 @@ impl<P: Pattern> Life<P> {
                 assert!(frame == *body && frame.more() == more);
             }
         }
-        self.rig.pattern.flush(&mut self.rig.wires.pipes);
         self.rig.deliver();
     }
 

@@ -78,6 +78,47 @@ mod plain {
     }
 
     #[test]
+    fn messages_are_readable_when_they_are_whole_or_when_they_are_no_longer_held_back() {
+        let (left, mut right) = owners((0, 0), (0, 0));
+        let mut pipes = Pipes::new();
+        let key = pipes.insert(left.end);
+        pipes.write(key, &more("1")).unwrap();
+        assert_eq!(right.end.read(), Pop::Empty);
+        pipes.write(key, &Msg::from("2")).unwrap();
+        assert_eq!(right.news(), [PipeEvent::Readable]);
+        assert_eq!(body(right.end.read()).as_deref(), Some("1"));
+        assert_eq!(body(right.end.read()).as_deref(), Some("2"));
+        assert_eq!(right.end.read(), Pop::Empty);
+        pipes.hold();
+        pipes.write(key, &Msg::from("3")).unwrap();
+        pipes.write(key, &Msg::from("4")).unwrap();
+        assert_eq!(right.news(), []);
+        pipes.flush();
+        assert_eq!(right.news(), [PipeEvent::Readable], "once for both");
+        assert_eq!(body(right.end.read()).as_deref(), Some("3"));
+        pipes.write(key, &Msg::from("5")).unwrap();
+        assert_eq!(body(right.end.read()).as_deref(), Some("4"));
+        assert_eq!(body(right.end.read()).as_deref(), Some("5"));
+        pipes.remove(key);
+        assert_eq!(pipes.write(key, &Msg::new()), Err(WriteError::Closed));
+    }
+
+    #[test]
+    fn a_frame_that_is_shared_stays_with_who_writes_it() {
+        let (mut left, mut right) = owners((0, 0), (0, 0));
+        for size in [3, 300, COPY_MAX + 1] {
+            let frame = Msg::from(vec![7; size]);
+            for _ in 0..2 {
+                assert_eq!(left.end.write(&frame), Ok(()));
+                left.end.flush();
+                right.news();
+                assert_eq!(right.end.read(), Pop::Item(frame.clone()));
+            }
+            assert_eq!(frame, vec![7; size][..]);
+        }
+    }
+
+    #[test]
     fn the_marks_of_both_sides_add_up() {
         assert_eq!(owners((3, 1), (1, 2)).0.send_all(), 5);
         assert_eq!(owners((1, 1), (1, 1)).0.send_all(), 2);

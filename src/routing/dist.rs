@@ -9,8 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::msg::Msg;
-use crate::pipe::{Pipes, WriteError};
-use crate::routing::Unflushed;
+use crate::pipe::{Frame, Pipes, WriteError};
 use crate::slab::Key;
 
 /// The order of fan-out over the pipes of one socket.
@@ -25,7 +24,6 @@ pub struct Dist {
     /// `matching` is strictly ascending, so that no pipe is in it twice.
     ascending: bool,
     mid_message: bool,
-    unflushed: Unflushed,
 }
 
 impl Dist {
@@ -110,16 +108,15 @@ impl Dist {
         self.mid_message = frame.more();
         let mut recipients = std::mem::take(&mut self.matching);
         if let Some(last) = recipients.pop() {
-            recipients.retain(|key| self.write(pipes, *key, &mut frame.clone()));
+            recipients.retain(|key| self.write(pipes, *key, &*frame));
             if self.write(pipes, last, frame) {
                 recipients.push(last);
             }
         }
-        if self.mid_message {
-            self.matching = recipients;
-        } else {
-            self.end(pipes, recipients);
+        if !self.mid_message {
+            recipients.clear();
         }
+        self.matching = recipients;
     }
 
     /// Makes all pipes recipients of the next message.
@@ -139,24 +136,8 @@ impl Dist {
     /// Writes a record for the peers' engines to all pipes, full ones too.
     pub(crate) fn tell_all(&mut self, pipes: &mut Pipes, record: &Msg) {
         for key in &self.pipes {
-            if let Some(pipe) = pipes.get_mut(*key) {
-                pipe.write_uncounted(record.clone());
-                self.unflushed.add(pipes, *key);
-            }
+            pipes.tell(*key, record.clone());
         }
-    }
-
-    /// Flushes what was written since the last flush.
-    pub fn flush(&mut self, pipes: &mut Pipes) {
-        self.unflushed.flush(pipes);
-    }
-
-    /// The message is complete; its recipients' memory is kept for the next one's.
-    fn end(&mut self, pipes: &mut Pipes, mut recipients: Vec<Key>) {
-        for key in recipients.drain(..) {
-            self.unflushed.add(pipes, key);
-        }
-        self.matching = recipients;
     }
 
     /// Sees to it that every recipient is there once.
@@ -168,14 +149,11 @@ impl Dist {
         }
     }
 
-    fn write(&mut self, pipes: &mut Pipes, key: Key, frame: &mut Msg) -> bool {
+    fn write(&mut self, pipes: &mut Pipes, key: Key, frame: impl Frame) -> bool {
         if self.stalled.contains(&key) {
             return false;
         }
-        let Some(pipe) = pipes.get_mut(key) else {
-            return false;
-        };
-        match pipe.write(frame) {
+        match pipes.write(key, frame) {
             Ok(()) => true,
             Err(WriteError::Full) => {
                 self.stalled.insert(key);

@@ -73,7 +73,7 @@ impl Fq {
 
     /// Reads the next frame: of the message that has been begun, otherwise of the next pipe that
     /// has one. Without a frame, what is left of `into` is of no use.
-    #[inline]
+    #[inline(always)]
     pub fn recv(&mut self, pipes: &mut Pipes, into: &mut Msg) -> Next {
         if !self.rest.is_empty() {
             return self.recv_rest(into);
@@ -134,7 +134,7 @@ impl Fq {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn took(&mut self, key: Key, more: bool) {
         self.within = more.then_some(key);
         if !more {

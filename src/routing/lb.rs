@@ -5,7 +5,7 @@
 
 use crate::msg::Msg;
 use crate::pipe::Pipes;
-use crate::routing::{ActiveList, NotTaken, Unflushed, write};
+use crate::routing::{ActiveList, NotTaken, write};
 use crate::slab::Key;
 
 /// Where the frames of the present message go.
@@ -25,7 +25,6 @@ enum Message {
 pub struct Lb {
     turns: ActiveList,
     message: Message,
-    unflushed: Unflushed,
 }
 
 impl Lb {
@@ -52,7 +51,7 @@ impl Lb {
     ///
     /// # Errors
     /// If no pipe has room; never in the middle of a message.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<Option<Key>, NotTaken> {
         match self.message {
             Message::None => self.begin(pipes, msg).map(Some),
@@ -64,12 +63,12 @@ impl Lb {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, pipes: &mut Pipes, msg: &mut Msg) -> Result<Key, NotTaken> {
         let more = msg.more();
         while let Some(key) = self.turns.current() {
             if write(pipes, key, msg).is_ok() {
-                self.written(pipes, key, more);
+                self.written(key, more);
                 return Ok(key);
             }
             self.turns.deactivate_current();
@@ -77,6 +76,7 @@ impl Lb {
         Err(NotTaken)
     }
 
+    #[cold]
     fn proceed(&mut self, pipes: &mut Pipes, key: Key, msg: &mut Msg) -> Option<Key> {
         let more = msg.more();
         if write(pipes, key, msg).is_err() {
@@ -84,29 +84,22 @@ impl Lb {
             self.lose(more);
             return None;
         }
-        self.written(pipes, key, more);
+        self.written(key, more);
         Some(key)
     }
 
-    #[inline]
-    fn written(&mut self, pipes: &mut Pipes, key: Key, more: bool) {
+    #[inline(always)]
+    fn written(&mut self, key: Key, more: bool) {
         if more {
             self.message = Message::To(key);
             return;
         }
         self.message = Message::None;
         self.turns.advance();
-        self.unflushed.add(pipes, key);
     }
 
     fn lose(&mut self, more: bool) {
         self.message = if more { Message::Lost } else { Message::None };
-    }
-
-    /// Flushes the pipes that were written to since the last flush.
-    #[inline]
-    pub fn flush(&mut self, pipes: &mut Pipes) {
-        self.unflushed.flush(pipes);
     }
 
     /// Whether `send` would take a frame now.

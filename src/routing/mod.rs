@@ -3,8 +3,7 @@
 //! They hold keys of pipes in an order, and are lent the pipes for each call. They know nothing
 //! of socket types, and they never remove a pipe: that is the pattern's.
 //!
-//! This file owns what the strategies share: [`ActiveList`], the order of turns, and
-//! [`Unflushed`], the pipes that were written to.
+//! This file owns what the strategies share: [`ActiveList`], the order of turns.
 
 pub(crate) mod lb;
 pub(crate) mod fq;
@@ -72,9 +71,14 @@ impl ActiveList {
     #[inline]
     pub(crate) fn advance(&mut self) {
         if self.queue.len() > 1 {
-            self.queue.rotate_left(1);
-            self.sweep();
+            self.take_turns();
         }
+    }
+
+    fn take_turns(&mut self) {
+        let current = self.queue.pop_front();
+        self.queue.extend(current);
+        self.sweep();
     }
 
     /// Ends the current key's turn, and gives it no other until it is activated.
@@ -112,43 +116,9 @@ impl ActiveList {
 pub struct NotTaken;
 
 /// Writes to a pipe, which takes the message unless it is full, closed or gone.
-#[inline]
+#[inline(always)]
 pub(crate) fn write(pipes: &mut Pipes, key: Key, msg: &mut Msg) -> Result<(), NotTaken> {
-    let pipe = pipes.get_mut(key).ok_or(NotTaken)?;
-    pipe.write(msg).map_err(|_| NotTaken)
-}
-
-/// The pipes that were written to since the last flush.
-#[derive(Debug, Default)]
-pub(crate) struct Unflushed {
-    keys: Vec<Key>,
-}
-
-impl Unflushed {
-    /// More keys than this are not kept: they are flushed at once.
-    const MAX: usize = 64;
-
-    /// Remembers that a pipe was written to.
-    #[inline(always)]
-    pub(crate) fn add(&mut self, pipes: &mut Pipes, key: Key) {
-        if self.keys.last() == Some(&key) {
-            return;
-        }
-        if self.keys.len() == Self::MAX {
-            self.flush(pipes);
-        }
-        self.keys.push(key);
-    }
-
-    /// Flushes the pipes that were written to.
-    #[inline(always)]
-    pub(crate) fn flush(&mut self, pipes: &mut Pipes) {
-        for key in self.keys.drain(..) {
-            if let Some(pipe) = pipes.get_mut(key) {
-                pipe.flush();
-            }
-        }
-    }
+    pipes.write(key, msg).map_err(|_| NotTaken)
 }
 
 #[cfg(test)]

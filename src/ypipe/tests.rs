@@ -149,11 +149,28 @@ mod plain {
     }
 
     #[test]
+    fn chunks_stay_as_large_as_what_comes_between_two_sleeps() {
+        let (mut writer, mut reader) = ypipe::<()>();
+        for _ in 0..1000 {
+            for _ in 0..100 {
+                writer.append(100, true).fill(1);
+                let _ = writer.flush();
+            }
+            while let Pop::Item(bytes) = reader.peek() {
+                let len = bytes.len();
+                reader.consume(len);
+            }
+            assert!(reader.sleep());
+        }
+        assert_eq!(writer.tail.chunk.bytes.len(), 16 * 1024);
+    }
+
+    #[test]
     fn a_long_chain_is_freed_without_recursion() {
         let (mut writer, reader) = ypipe::<()>();
         for _ in 0..100_000 {
             // A reader that sleeps gets small chunks.
-            writer.slept = true;
+            writer.burst = 1;
             writer.append(SMALL_CHUNK, true).fill(1);
         }
         assert!(!writer.flush());

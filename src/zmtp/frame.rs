@@ -19,9 +19,11 @@ pub(crate) use crate::record::{COMMAND, MORE, head_len};
 pub(crate) const RUN_MAX: usize = 16 * 1024;
 /// No message in a run is larger than this.
 pub(crate) const RUN_MESSAGE_MAX: u64 = (RUN_MAX + COPY_MAX + 9) as u64;
-/// How much space is made for a body at least, and from how much on that is worth it: what is
-/// shorter comes faster through the ordinary buffer, along with the frames behind it.
+/// How much space is made for a body at least.
 const SPACE_MIN: usize = 64 * 1024;
+/// How much must be missing of a body for that to be worth a read of its own: what is shorter comes
+/// faster through the ordinary buffer, along with the frames behind it.
+const DIRECT_MIN: usize = 32 * 1024;
 /// From how little space on there is made more; much less than is made, lest a body that comes
 /// in drops has us make space for each.
 const SPACE_LOW: usize = SPACE_MIN / 4;
@@ -159,35 +161,50 @@ impl PartialHead {
     }
 }
 
-/// A body whose last byte has not arrived. Invariant: `arrived <= bytes.len() <= head.size`, and
-/// `bytes` takes at most `2 * arrived + SPACE_MIN`.
+/// A body whose last byte has not arrived. Invariant: `arrived` is at most what `memory` holds, and
+/// that at most `head.size` and at most `2 * arrived + SPACE_MIN`.
 #[derive(Debug)]
 struct PartialBody {
     head: Head,
-    /// What has arrived, and behind it zeros for what may be read next.
-    bytes: Vec<u8>,
+    memory: Memory,
     arrived: usize,
+}
+
+/// Where a body arrives.
+#[derive(Debug)]
+enum Memory {
+    /// Nothing has arrived.
+    None,
+    /// All of what it needs.
+    Whole(Msg),
+    /// What has arrived, and behind it zeros for what may be read next: too much was announced to
+    /// take it at once.
+    Growing(Vec<u8>),
 }
 
 impl PartialBody {
     fn new(head: Head) -> Self {
         Self {
             head,
-            bytes: Vec::new(),
+            memory: Memory::None,
             arrived: 0,
         }
     }
 
-    fn missing(&self) -> usize {
-        self.head.size - self.arrived
+    /// The memory for bytes that are there, or are about to be read.
+    fn memory(&mut self) -> &mut Memory {
+        if matches!(self.memory, Memory::None) {
+            self.memory = if self.head.size <= SPACE_MIN {
+                Memory::Whole(Msg::blank(self.head.size))
+            } else {
+                Memory::Growing(Vec::new())
+            };
+        }
+        &mut self.memory
     }
 
-    /// Makes room for `more` bytes, or as many as there are already, but not for more than are
-    /// missing.
-    fn reserve(&mut self, more: usize) {
-        let room = more.max(self.arrived).min(self.missing());
-        self.bytes.truncate(self.arrived);
-        self.bytes.reserve_exact(room);
+    fn missing(&self) -> usize {
+        self.head.size - self.arrived
     }
 
     /// Copies what belongs to the body. The zeros stay if there is nothing to copy: they cost.
@@ -197,36 +214,72 @@ impl PartialBody {
             return;
         }
         *input = rest;
-        self.bytes.truncate(self.arrived);
-        if self.bytes.capacity() - self.arrived < taken.len() {
-            self.reserve(taken.len());
+        let (from, missing) = (self.arrived, self.missing());
+        match self.memory() {
+            Memory::None => {}
+            Memory::Whole(msg) => msg.make_mut()[from..][..taken.len()].copy_from_slice(taken),
+            Memory::Growing(bytes) => {
+                bytes.truncate(from);
+                if bytes.capacity() - from < taken.len() {
+                    reserve(bytes, taken.len(), missing);
+                }
+                bytes.extend_from_slice(taken);
+            }
         }
-        self.bytes.extend_from_slice(taken);
         self.arrived += taken.len();
     }
 
     fn space(&mut self) -> &mut [u8] {
-        if self.bytes.capacity() - self.arrived < SPACE_LOW {
-            self.reserve(SPACE_MIN);
+        let (from, missing) = (self.arrived, self.missing());
+        match self.memory() {
+            Memory::None => &mut [],
+            Memory::Whole(msg) => &mut msg.make_mut()[from..],
+            Memory::Growing(bytes) => {
+                if bytes.capacity() - from < SPACE_LOW {
+                    bytes.truncate(from);
+                    reserve(bytes, SPACE_MIN, missing);
+                }
+                let room = (bytes.capacity() - from).min(missing);
+                let end = from + room.min(SPACE_MAX);
+                if bytes.len() < end {
+                    bytes.resize(end, 0);
+                }
+                &mut bytes[from..]
+            }
         }
-        let room = self.bytes.capacity().min(self.head.size) - self.arrived;
-        let end = self.arrived + room.min(SPACE_MAX);
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
-        }
-        &mut self.bytes[self.arrived..]
     }
 
-    fn finish(mut self) -> Frame {
-        self.bytes.truncate(self.arrived);
-        self.head.frame(self.bytes.into())
+    /// The first `n` bytes of the space have arrived.
+    fn arrive(&mut self, n: usize) {
+        let space = match &self.memory {
+            Memory::None => 0,
+            Memory::Whole(msg) => msg.len(),
+            Memory::Growing(bytes) => bytes.len(),
+        };
+        self.arrived = space.min(self.arrived + n);
     }
+
+    fn finish(self) -> Frame {
+        self.head.frame(match self.memory {
+            Memory::None => Msg::new(),
+            Memory::Whole(msg) => msg,
+            Memory::Growing(mut bytes) => {
+                bytes.truncate(self.arrived);
+                bytes.into()
+            }
+        })
+    }
+}
+
+/// Makes room for `more` bytes, or as many as there are already, but not for more than are missing.
+fn reserve(bytes: &mut Vec<u8>, more: usize, missing: usize) {
+    bytes.reserve_exact(more.max(bytes.len()).min(missing));
 }
 
 #[derive(Debug)]
 enum Reading {
     Head(PartialHead),
-    Body(PartialBody),
+    Body(Box<PartialBody>),
 }
 
 /// Makes frames of the bytes of a stream.
@@ -304,7 +357,7 @@ impl Decoder {
     /// Where to read the next bytes to, if the body on its way is large and much is missing.
     pub(crate) fn body_space(&mut self) -> Option<&mut [u8]> {
         match &mut self.reading {
-            Reading::Body(body) if body.missing() >= SPACE_MIN => Some(body.space()),
+            Reading::Body(body) if body.missing() >= DIRECT_MIN => Some(body.space()),
             Reading::Body(_) | Reading::Head(_) => None,
         }
     }
@@ -312,7 +365,7 @@ impl Decoder {
     /// The first `n` bytes of [`Decoder::body_space`] have arrived.
     pub(crate) fn handle_body(&mut self, n: usize) {
         match &mut self.reading {
-            Reading::Body(body) => body.arrived = body.bytes.len().min(body.arrived + n),
+            Reading::Body(body) => body.arrive(n),
             Reading::Head(_) => debug_assert_eq!(n, 0, "there was no space to read to"),
         }
     }
@@ -337,7 +390,7 @@ impl Decoder {
         }
         let mut body = PartialBody::new(head);
         body.take(input);
-        self.reading = Reading::Body(body);
+        self.reading = Reading::Body(Box::new(body));
         Ok(None)
     }
 

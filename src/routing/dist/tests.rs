@@ -52,7 +52,7 @@ impl Rig {
         for frame in message(bodies) {
             self.send_frame(frame);
         }
-        self.dist.flush(&mut self.wires.pipes);
+        self.wires.pipes.flush();
         self.deliver();
     }
 
@@ -64,7 +64,7 @@ impl Rig {
     fn send_all(&mut self, body: &str) {
         self.dist
             .send_to_all(&mut self.wires.pipes, &mut body.into());
-        self.dist.flush(&mut self.wires.pipes);
+        self.wires.pipes.flush();
         self.deliver();
     }
 
@@ -178,7 +178,7 @@ fn records_reach_full_pipes() {
     rig.send_all("1");
     rig.send_all("lost");
     rig.dist.tell_all(&mut rig.wires.pipes, &"record".into());
-    rig.dist.flush(&mut rig.wires.pipes);
+    rig.wires.pipes.flush();
     assert_eq!(rig.hear(full), [frames(&["1"]), frames(&["record"])]);
 }
 
@@ -219,7 +219,7 @@ fn a_large_body_is_shared_not_copied() {
     let body = Msg::from(vec![7; 100_000]);
     let memory = body.as_ptr();
     rig.send_frame(body);
-    rig.dist.flush(&mut rig.wires.pipes);
+    rig.wires.pipes.flush();
     for peer in peers {
         let crate::ypipe::Pop::Item(frame) = rig.wires.far_end(peer).read() else {
             panic!("nothing came");
@@ -288,7 +288,7 @@ proptest! {
                     let mut frame = Msg::from(body.as_str());
                     frame.set_more(more);
                     rig.send_frame(frame);
-                    rig.dist.flush(&mut rig.wires.pipes);
+                    rig.wires.pipes.flush();
                     for (peer, model) in models.iter_mut().enumerate() {
                         model.send(&body, begins.then(|| matches(peer)), more);
                     }

@@ -80,7 +80,11 @@ fn decode_sliced(
 fn memory_of(decoder: &Decoder) -> usize {
     match &decoder.reading {
         Reading::Head(_) => 0,
-        Reading::Body(body) => body.bytes.capacity(),
+        Reading::Body(body) => match &body.memory {
+            Memory::None => 0,
+            Memory::Whole(msg) => msg.len(),
+            Memory::Growing(bytes) => bytes.capacity(),
+        },
     }
 }
 
@@ -218,14 +222,8 @@ fn space_is_made_once_for_bytes_that_come_one_by_one() {
         decoder.handle_body(1);
         assert!(decoder.decode(&mut &[][..]).unwrap().is_none());
     }
-    let Reading::Body(body) = &decoder.reading else {
-        panic!("the body has not arrived");
-    };
-    assert_eq!(
-        body.bytes.as_ptr_range().end,
-        first.end,
-        "not even cleared again"
-    );
+    let space = decoder.body_space().unwrap().as_ptr_range();
+    assert_eq!(space.end, first.end, "not even cleared again");
 }
 
 #[test]
@@ -241,6 +239,24 @@ fn a_finished_large_body_is_not_copied() {
     let got = decoder.decode(&mut &[][..]).unwrap().unwrap();
     assert_eq!(got.msg.as_ptr_range().end, end);
     assert_eq!(got.msg, [7; 140_000]);
+}
+
+#[test]
+fn a_body_of_some_size_arrives_where_it_stays() {
+    let body: Vec<u8> = (0..SPACE_MIN).map(|n| n as u8).collect();
+    let frame = encoded(Framing::V2, MORE, &[], &body);
+    let mut decoder = Decoder::new(Framing::V2, UNLIMITED);
+    assert!(decoder.decode(&mut &frame[..9]).unwrap().is_none());
+    assert_eq!(memory_of(&decoder), 0);
+    assert!(decoder.decode(&mut &frame[9..10]).unwrap().is_none());
+    assert_eq!(memory_of(&decoder), SPACE_MIN);
+    let space = decoder.body_space().unwrap();
+    space.copy_from_slice(&body[1..]);
+    let end = space.as_ptr_range().end;
+    decoder.handle_body(SPACE_MIN - 1);
+    let got = decoder.decode(&mut &b"\x00"[..]).unwrap().unwrap();
+    assert_eq!(got.msg.as_ptr_range().end, end);
+    assert!(got.msg.more() && got.msg == body[..]);
 }
 
 #[test]

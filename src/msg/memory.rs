@@ -1,0 +1,201 @@
+//! [`Memory`]: the memory of bodies that were copied, which is used again for the next.
+//!
+//! A body is mostly dropped by another thread than the one that made it, and to the allocator that
+//! is the dearest way: it takes locks, and gives large pieces back to the system, which then costs
+//! a fault for each page. So what nobody has any more is kept for the next body of the same size: a
+//! small one by the thread that dropped it, a large one by the process. Both are bounded.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// Up to this size, memory stays with its thread, and only the last one dropped.
+const SMALL: usize = 4 * 1024;
+/// Memory that is larger than this is not kept.
+const LARGE: usize = 1024 * 1024;
+/// How much is kept for all threads.
+const POOL_MAX: usize = 4 * 1024 * 1024;
+/// Among how many of the last that were kept one of the right size is looked for.
+const POOL_LOOKS: usize = 32;
+
+thread_local! {
+    static SPARE: Cell<Option<Arc<[u8]>>> = const { Cell::new(None) };
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    kept: VecDeque::new(),
+    bytes: 0,
+});
+
+/// Memory for all threads, that which was kept last at the end.
+struct Pool {
+    kept: VecDeque<Arc<[u8]>>,
+    bytes: usize,
+}
+
+impl Pool {
+    fn take(&mut self, len: usize) -> Option<Arc<[u8]>> {
+        let mut last = self.kept.iter().rev().take(POOL_LOOKS);
+        let behind = last.position(|memory| memory.len() == len)?;
+        self.bytes -= len;
+        self.kept.swap_remove_back(self.kept.len() - 1 - behind)
+    }
+
+    fn put(&mut self, memory: Arc<[u8]>) {
+        self.bytes += memory.len();
+        self.kept.push_back(memory);
+        while self.bytes > POOL_MAX {
+            self.bytes -= self.kept.pop_front().map_or(0, |oldest| oldest.len());
+        }
+    }
+}
+
+/// Shared memory of a fixed size, writable while nobody else has it.
+#[derive(Clone)]
+pub(super) struct Memory(
+    /// `None` only while it is dropped.
+    Option<Arc<[u8]>>,
+);
+
+impl Memory {
+    /// A copy of `body`.
+    pub(super) fn copied(body: &[u8]) -> Self {
+        match Self::used(body.len()) {
+            Some(mut memory) => {
+                memory.fill_with(|bytes| bytes.copy_from_slice(body));
+                memory
+            }
+            None => Self(Some(Arc::from(body))),
+        }
+    }
+
+    /// `len` zero bytes.
+    pub(super) fn zeroed(len: usize) -> Self {
+        match Self::used(len) {
+            Some(mut memory) => {
+                memory.fill_with(|bytes| bytes.fill(0));
+                memory
+            }
+            None => Self::new(len),
+        }
+    }
+
+    /// `len` bytes, whatever they are: other messages' perhaps, so they must be overwritten.
+    pub(super) fn any(len: usize) -> Self {
+        Self::used(len).unwrap_or_else(|| Self::new(len))
+    }
+
+    fn new(len: usize) -> Self {
+        Self(Some(std::iter::repeat_n(0, len).collect()))
+    }
+
+    /// Memory of this size that was kept.
+    fn used(len: usize) -> Option<Self> {
+        let memory = if len <= SMALL {
+            let spare = SPARE.try_with(Cell::take).ok()?;
+            spare.filter(|spare| spare.len() == len)
+        } else if len <= LARGE {
+            POOL.lock().take(len)
+        } else {
+            None
+        };
+        memory.map(|memory| Self(Some(memory)))
+    }
+
+    fn fill_with(&mut self, fill: impl FnOnce(&mut [u8])) {
+        if let Some(bytes) = self.get_mut() {
+            fill(bytes);
+        }
+    }
+
+    /// The bytes for writing, unless they are shared.
+    pub(super) fn get_mut(&mut self) -> Option<&mut [u8]> {
+        self.0.as_mut().and_then(Arc::get_mut)
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|own| Arc::strong_count(own) > 1)
+    }
+}
+
+impl Deref for Memory {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if self.get_mut().is_none() {
+            return;
+        }
+        if let Some(memory) = self.0.take() {
+            if memory.len() <= SMALL {
+                // Without thread-locals, in a destructor of one, it is freed.
+                let _ = SPARE.try_with(|spare| spare.set(Some(memory)));
+            } else if memory.len() <= LARGE {
+                POOL.lock().put(memory);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_used_again_by_the_next_of_its_size() {
+        let first = Memory::copied(&[1; 100]);
+        let place = first.as_ptr();
+        drop(first);
+        let second = Memory::copied(&[2; 100]);
+        assert_eq!((second.as_ptr(), &*second), (place, &[2; 100][..]));
+        drop(second);
+        assert_eq!(*Memory::copied(&[3; 101]), [3; 101]);
+        assert_eq!(*Memory::zeroed(100), [0; 100]);
+    }
+
+    #[test]
+    fn memory_that_is_shared_is_left_alone() {
+        let first = Memory::copied(&[1; 100]);
+        let other = first.clone();
+        drop(first);
+        let second = Memory::copied(&[2; 100]);
+        assert_eq!((&*other, &*second), (&[1; 100][..], &[2; 100][..]));
+    }
+
+    #[test]
+    fn the_pool_finds_the_right_size_and_is_bounded() {
+        let mut pool = Pool {
+            kept: VecDeque::new(),
+            bytes: 0,
+        };
+        assert_eq!(pool.take(10), None);
+        for len in [10, 20, 10] {
+            pool.put(Memory::new(len).0.take().unwrap());
+        }
+        assert_eq!(pool.take(20).map(|memory| memory.len()), Some(20));
+        assert_eq!(pool.take(20), None);
+        assert_eq!((pool.bytes, pool.kept.len()), (20, 2));
+        for _ in 0..2 * POOL_MAX / LARGE {
+            pool.put(Memory::new(LARGE).0.take().unwrap());
+        }
+        assert_eq!((pool.bytes, pool.kept.len()), (POOL_MAX, POOL_MAX / LARGE));
+        assert_eq!(pool.take(10), None);
+    }
+}
