@@ -304,7 +304,7 @@ mod tests {
         let mut bonds = Bonds::default();
         let id = bonds.insert("here", "here", BondKind::Bound);
         let bond = bonds.get_mut(id).unwrap();
-        let mut pipes: Pipes = Slab::new();
+        let mut pipes = Pipes::new();
         let alive: Vec<Key> = (0..100)
             .map(|_| pipes.insert(crate::pipe::pair(false).0))
             .collect();

@@ -21,8 +21,8 @@ pub(crate) const RUN_MAX: usize = 16 * 1024;
 pub(crate) const RUN_MESSAGE_MAX: u64 = (RUN_MAX + COPY_MAX + 9) as u64;
 /// How much space is made for a body at least.
 const SPACE_MIN: usize = 64 * 1024;
-/// How much must be missing of a body for that to be worth a read of its own: what is shorter comes
-/// faster through the ordinary buffer, along with the frames behind it.
+/// How large a body must be to be worth reads of its own: what is shorter comes faster through the
+/// ordinary buffer, along with the frames behind it.
 const DIRECT_MIN: usize = 32 * 1024;
 /// From how little space on there is made more; much less than is made, lest a body that comes
 /// in drops has us make space for each.
@@ -207,6 +207,12 @@ impl PartialBody {
         self.head.size - self.arrived
     }
 
+    /// Whether it is large enough for reads of its own. If it is, all that is missing comes by them, so
+    /// that little of the next large body is in the ordinary buffer.
+    fn wants_reads(&self) -> bool {
+        self.head.size >= DIRECT_MIN && self.missing() > 0
+    }
+
     /// Copies what belongs to the body. The zeros stay if there is nothing to copy: they cost.
     fn take(&mut self, input: &mut &[u8]) {
         let (taken, rest) = input.split_at(self.missing().min(input.len()));
@@ -354,10 +360,10 @@ impl Decoder {
         matches!(&self.reading, Reading::Head(partial) if partial.len == 0)
     }
 
-    /// Where to read the next bytes to, if the body on its way is large and much is missing.
+    /// Where to read the next bytes to, if the body on its way is large.
     pub(crate) fn body_space(&mut self) -> Option<&mut [u8]> {
         match &mut self.reading {
-            Reading::Body(body) if body.missing() >= DIRECT_MIN => Some(body.space()),
+            Reading::Body(body) if body.wants_reads() => Some(body.space()),
             Reading::Body(_) | Reading::Head(_) => None,
         }
     }
