@@ -9,7 +9,8 @@ mod streams;
 mod waiting;
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -21,12 +22,15 @@ use crate::error::{Error, Result};
 use crate::msg::Msg;
 use crate::options::SocketType;
 use crate::pattern::Refused;
-use crate::signaler::{Signal, TaskSignal};
+use crate::signaler::{Signal, Spin, TaskSignal};
 use crate::socket::{Multipart, Socket, error_of};
 use crate::socket_base::SocketBase;
 
 /// After so many calls that did not have to wait, one lets the runtime's other tasks have a turn.
 const CALLS_PER_TURN: u8 = 128;
+
+/// How an attempt ended, if it was made.
+type Tried = Option<std::result::Result<(), Refused>>;
 
 /// What a task waits for. Different tasks may wait for different things.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +71,13 @@ impl Wait {
 /// They are the runtime's, such as `tokio::time::timeout`. Of [`Socket::set_sndtimeo`] and
 /// [`Socket::set_rcvtimeo`] only zero counts: the call fails with [`Error::Again`] instead of
 /// waiting.
+///
+/// # Cost
+/// A call that is ready at once costs what the blocking call costs: no waker is registered, nothing is
+/// allocated or locked. A call that is not looks a few times more before its task sleeps, as a
+/// blocking one does ([`Ctx::set_spin`]), since waking a task takes as long as waking a thread. That
+/// keeps its thread from other tasks for some microseconds; so having looked in vain it waits
+/// without for a while, and twice as long the next time.
 ///
 /// # Fairness
 /// A call that never has to wait would never let the runtime's other tasks run; so one in 128
@@ -172,8 +183,33 @@ impl AsyncSocket {
     ///
     /// # Errors
     /// As for [`Socket::send`]; the message comes back.
+    #[inline]
     pub fn send(&mut self, message: impl Into<Msg>) -> Sending<'_> {
+        self.forget_unsent();
         Sending::new(self, message.into())
+    }
+
+    /// Sends a message of one frame without taking it over, as [`Socket::send_msg`] does: what is in
+    /// `msg` afterwards means nothing. With [`AsyncSocket::recv_msg`] the fastest way, as a message
+    /// that is used again and again need not be moved.
+    ///
+    /// # Cancellation
+    /// Dropped before it is ready, it has sent nothing, and `msg` is as it was.
+    ///
+    /// # Errors
+    /// As for [`AsyncSocket::send`]; `msg` is as it was.
+    pub async fn send_msg(&mut self, msg: &mut Msg) -> Result<()> {
+        self.forget_unsent();
+        msg.set_more(false);
+        poll_fn(|cx| {
+            ready!(self.poll_send_queued(cx))?;
+            self.poll_base(Wait::ToSend, cx, |base| {
+                base.send(msg)?;
+                base.flush();
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// Sends a message of several frames: all of them or none.
@@ -188,6 +224,7 @@ impl AsyncSocket {
         I: IntoIterator,
         I::Item: Into<Msg>,
     {
+        self.forget_unsent();
         Sending::new(self, frames.into_iter().map(Into::into).collect())
     }
 
@@ -228,6 +265,9 @@ impl AsyncSocket {
     ///
     /// Of several tasks that wait to send, the last to ask is woken.
     ///
+    /// # Cancellation
+    /// It only looks; nobody need ask again.
+    ///
     /// # Errors
     /// [`Error::Term`], and what sending the sink's last message meets with.
     pub fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -235,6 +275,13 @@ impl AsyncSocket {
         self.poll_base(Wait::ToSend, cx, |base| {
             base.can_send().then_some(()).ok_or(Refused::WouldBlock)
         })
+    }
+
+    #[inline]
+    fn forget_unsent(&mut self) {
+        if !self.unsent.is_empty() {
+            self.unsent = Multipart::new();
+        }
     }
 
     /// Sends what the sink took before, which mostly is nothing.
@@ -272,8 +319,46 @@ impl AsyncSocket {
     /// # Errors
     /// As for [`Socket::recv_msg`], but never [`Error::Again`] unless [`Socket::set_rcvtimeo`] is
     /// zero.
-    pub async fn recv(&mut self) -> Result<Msg> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    #[inline]
+    pub fn recv(&mut self) -> Receiving<'_> {
+        Receiving(self)
+    }
+
+    /// Receives a frame into `msg`, as [`Socket::recv`] does; what was in it is dropped.
+    ///
+    /// ```
+    /// use ferrozmq::{Ctx, Msg, SocketType};
+    ///
+    /// # fn main() -> ferrozmq::Result<()> { smol::block_on(async {
+    /// # let ctx = Ctx::new();
+    /// # let mut pull = ctx.async_socket(SocketType::PULL)?;
+    /// # pull.bind("inproc://frames")?;
+    /// # let mut push = ctx.async_socket(SocketType::PUSH)?;
+    /// # push.connect("inproc://frames")?;
+    /// let (mut sent, mut received) = (Msg::new(), Msg::new());
+    /// for n in 0..1000_u32 {
+    ///     sent.copy_from(&n.to_le_bytes());
+    ///     push.send_msg(&mut sent).await?;
+    ///     pull.recv_msg(&mut received).await?;
+    ///     assert_eq!(received, n.to_le_bytes());
+    /// }
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Cancellation
+    /// Dropped before it is ready, it has received nothing; `msg` is empty, or as it was.
+    ///
+    /// # Errors
+    /// As for [`AsyncSocket::recv`]; `msg` is empty, or as it was.
+    pub async fn recv_msg(&mut self, msg: &mut Msg) -> Result<()> {
+        let mut attempt = |base: &mut SocketBase| {
+            let received = base.recv(msg);
+            if received.is_err() {
+                *msg = Msg::new();
+            }
+            received
+        };
+        poll_fn(|cx| self.poll_base(Wait::ToRecv, cx, &mut attempt)).await
     }
 
     /// Receives the frames of one message, or what is left of the message being received.
@@ -301,67 +386,142 @@ impl AsyncSocket {
         if max == 0 {
             return Ok(0);
         }
-        poll_fn(|cx| self.poll_base(Wait::ToRecv, cx, |base| recv_batch(base, messages, max))).await
+        let mut received = 0;
+        let mut attempt = |base: &mut SocketBase| {
+            received = recv_batch(base, messages, max)?;
+            Ok(())
+        };
+        poll_fn(|cx| self.poll_base(Wait::ToRecv, cx, &mut attempt)).await?;
+        Ok(received)
     }
 
     /// [`AsyncSocket::recv`], for those who write futures. Of several tasks that wait to receive,
     /// the last to ask is woken.
     ///
+    /// # Cancellation
+    /// Until it is ready, it has received nothing; nobody need ask again.
+    ///
     /// # Errors
     /// As for [`AsyncSocket::recv`].
+    #[inline(always)]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Msg>> {
-        self.poll_base(Wait::ToRecv, cx, |base| {
-            let mut frame = Msg::new();
-            base.recv(&mut frame)?;
-            Ok(frame)
-        })
+        let mut frame = Msg::new();
+        match self.try_at_once(|base| base.recv(&mut frame)) {
+            Some(Ok(())) => Poll::Ready(Ok(frame)),
+            tried => self.poll_recv_again(tried, cx),
+        }
+    }
+
+    /// Apart, so that the frame is moved as little as can be: that costs more than to receive it.
+    #[cold]
+    fn poll_recv_again(&mut self, tried: Tried, cx: &mut Context<'_>) -> Poll<Result<Msg>> {
+        let mut frame = Msg::new();
+        ready!(self.settle(tried, Wait::ToRecv, cx, &mut |base| base.recv(&mut frame)))?;
+        Poll::Ready(Ok(frame))
     }
 
     /// [`AsyncSocket::recv_multipart`], for those who write futures. Of several tasks that wait
     /// to receive, the last to ask is woken.
     ///
+    /// # Cancellation
+    /// As for [`AsyncSocket::poll_recv`].
+    ///
     /// # Errors
     /// As for [`AsyncSocket::recv`].
     pub fn poll_recv_multipart(&mut self, cx: &mut Context<'_>) -> Poll<Result<Multipart>> {
-        self.poll_base(Wait::ToRecv, cx, |base| {
-            let mut frames = Multipart::new();
-            recv_now(base, &mut frames)?;
-            Ok(frames)
-        })
+        let mut frames = Multipart::new();
+        ready!(self.poll_base(Wait::ToRecv, cx, |base| recv_now(base, &mut frames)))?;
+        Poll::Ready(Ok(frames))
     }
 
     // ── waiting ──────────────────────────────────────────────────────────────────────────────
 
     /// Does what `attempt` does as soon as it is not refused for want of a message or of room.
-    fn poll_base<T>(
+    #[inline(always)]
+    fn poll_base(
         &mut self,
         wait: Wait,
         cx: &mut Context<'_>,
-        mut attempt: impl FnMut(&mut SocketBase) -> std::result::Result<T, Refused>,
-    ) -> Poll<Result<T>> {
-        let mut base = self.socket.base();
-        while self.calls_left > 0 {
-            self.calls_left -= 1;
-            base.process()?;
-            match attempt(&mut base) {
-                Ok(value) => {
+        mut attempt: impl FnMut(&mut SocketBase) -> std::result::Result<(), Refused>,
+    ) -> Poll<Result<()>> {
+        match self.try_at_once(&mut attempt) {
+            Some(Ok(())) => Poll::Ready(Ok(())),
+            tried => self.settle(tried, wait, cx, &mut attempt),
+        }
+    }
+
+    /// Makes an attempt unless there is something to be done first. What is possible at once costs
+    /// what it costs the blocking call: no waker is touched.
+    #[inline(always)]
+    fn try_at_once(
+        &mut self,
+        attempt: impl FnOnce(&mut SocketBase) -> std::result::Result<(), Refused>,
+    ) -> Tried {
+        if self.calls_left == 0 || self.waiters.waiting != 0 {
+            return None;
+        }
+        let base = self.socket.base_mut();
+        base.process().ok()?;
+        self.calls_left -= 1;
+        Some(attempt(base))
+    }
+
+    /// Goes on with an attempt that was refused, or not made since something is in its way.
+    #[cold]
+    fn settle(
+        &mut self,
+        mut tried: Tried,
+        wait: Wait,
+        cx: &mut Context<'_>,
+        attempt: &mut dyn FnMut(&mut SocketBase) -> std::result::Result<(), Refused>,
+    ) -> Poll<Result<()>> {
+        let base = self.socket.base_mut();
+        loop {
+            match tried {
+                None => {}
+                Some(Ok(())) => {
                     // A REQ that has received may send, a REP that has sent may receive.
                     self.waiters.wake_others(wait);
-                    return Poll::Ready(Ok(value));
+                    return Poll::Ready(Ok(()));
                 }
-                Err(Refused::WouldBlock) if may_wait(&base, wait) => {
-                    if self.waiters.fall_asleep(&mut base, wait, cx) {
+                Some(Err(Refused::WouldBlock)) if may_wait(base, wait) => {
+                    let is_asleep = self.waiters.fall_asleep(base, wait, cx);
+                    if is_asleep {
                         self.calls_left = CALLS_PER_TURN;
                         return Poll::Pending;
                     }
                 }
-                Err(Refused::Yield) => break,
-                Err(refused) => return Poll::Ready(Err(error_of(refused))),
+                Some(Err(Refused::Yield)) => return self.give_way(cx),
+                Some(Err(refused)) => return Poll::Ready(Err(error_of(refused))),
             }
+            let Some(calls_left) = self.calls_left.checked_sub(1) else {
+                return self.give_way(cx);
+            };
+            self.calls_left = calls_left;
+            base.process()?;
+            tried = Some(attempt(base));
         }
+    }
+
+    /// Lets the runtime's other tasks have a turn.
+    fn give_way<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         self.calls_left = CALLS_PER_TURN;
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+/// The future of [`AsyncSocket::recv`].
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Receiving<'a>(&'a mut AsyncSocket);
+
+impl Future for Receiving<'_> {
+    type Output = Result<Msg>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Msg>> {
+        self.0.poll_recv(cx)
     }
 }
 
@@ -371,6 +531,7 @@ struct Waiters {
     signal: Arc<TaskSignal<{ Wait::COUNT }>>,
     /// Who waits, as far as the socket's side knows; bit n: the one in place n.
     waiting: u8,
+    spin: Spin,
 }
 
 impl Waiters {
@@ -378,15 +539,19 @@ impl Waiters {
         Self {
             signal: Arc::new(TaskSignal::new()),
             waiting: 0,
+            spin: Spin::default(),
         }
     }
 
     /// Has the task woken when something has come; false if something has already.
     fn fall_asleep(&mut self, base: &mut SocketBase, wait: Wait, cx: &Context<'_>) -> bool {
-        self.waiting |= wait.bit();
-        self.signal.register(wait as usize, cx.waker());
         // What was sent before must be on its way, or waiting would be for ever.
         base.flush();
+        if wait != Wait::ForPeers && base.look(&self.spin) {
+            return false;
+        }
+        self.waiting |= wait.bit();
+        self.signal.register(wait as usize, cx.waker());
         let signal: Arc<dyn Signal> = self.signal.clone();
         base.fall_asleep(&signal)
     }

@@ -53,7 +53,7 @@ impl AttendedSocket {
             news: Condvar::new(),
             attendant: OnceLock::new(),
         });
-        thread.post(IoCmd::Host(Box::new(Attendant(desk.clone()))));
+        thread.launch(IoCmd::Host(Box::new(Attendant(desk.clone()))));
         Ok(Self { desk })
     }
 

@@ -11,7 +11,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::RwLock;
 use pbkdf2::pbkdf2_hmac_array;
 use sha2::Sha256;
@@ -275,7 +274,7 @@ fn parse_subnet(text: &str) -> Result<Subnet> {
 fn granted(user_id: String) -> Verdict {
     let mut metadata = Metadata::new();
     if !user_id.is_empty() {
-        metadata.insert(Metadata::USER_ID, Bytes::from(user_id));
+        metadata.insert(Metadata::USER_ID, user_id.as_bytes());
     }
     Verdict::Granted(metadata)
 }
@@ -308,6 +307,8 @@ impl Authenticator {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn request(address: &str, credentials: Credentials) -> AuthRequest {

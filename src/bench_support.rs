@@ -7,7 +7,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_queue::SegQueue;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::engine::{Engine, Event};
 use crate::msg::Msg;
@@ -91,12 +91,22 @@ impl<C> Mailbox<C> {
 // ── pipes and strategies ─────────────────────────────────────────────────────────────────────
 
 /// An owner of pipes that keeps what it was told until it looks.
-#[derive(Debug, Default)]
-struct Inbox(SegQueue<(Key, PipeEvent)>);
+#[derive(Debug)]
+struct Inbox {
+    to: Sender<(Key, PipeEvent)>,
+    from: Receiver<(Key, PipeEvent)>,
+}
 
 impl PipePeer for Inbox {
     fn post(&self, to: Key, event: PipeEvent) {
-        self.0.push((to, event));
+        let _ = self.to.send((to, event));
+    }
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        let (to, from) = unbounded();
+        Self { to, from }
     }
 }
 
@@ -127,7 +137,7 @@ impl Ends {
 
     /// Delivers what the ends were told, and passes on which of them can be read.
     fn deliver(&mut self, mut readable: impl FnMut(Key)) {
-        while let Some((key, event)) = self.inbox.0.pop() {
+        while let Ok((key, event)) = self.inbox.from.try_recv() {
             if let Some(pipe) = self.pipes.get_mut(key) {
                 pipe.on_event(event);
                 readable(key);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::command::SocketCmd;
+use crate::command::{EndpointId, SocketCmd};
 use crate::error::Error;
 use crate::mailbox::Mailbox;
 use crate::options::SocketType;
@@ -27,16 +27,59 @@ pub struct OpenSocket {
     pub closed: bool,
 }
 
+/// What a socket is bound and connected to: kept by the socket, read by who asks about it.
+#[derive(Debug, Default)]
+pub(crate) struct Addresses(Mutex<Vec<(EndpointId, Arc<str>)>>);
+
+impl Addresses {
+    /// Adds one whose id is higher than all before.
+    pub(crate) fn add(&self, id: EndpointId, address: Arc<str>) {
+        let mut all = self.0.lock();
+        if all.capacity() == 0 {
+            // Most sockets have one.
+            all.reserve_exact(1);
+        }
+        all.push((id, address));
+    }
+
+    /// Nothing happens if it is not there.
+    pub(crate) fn remove(&self, id: EndpointId) {
+        let mut all = self.0.lock();
+        if let Ok(at) = all.binary_search_by_key(&id, |(id, _)| *id) {
+            all.remove(at);
+        }
+    }
+
+    pub(crate) fn list(&self) -> Vec<String> {
+        let all = self.0.lock();
+        all.iter().map(|(_, address)| address.to_string()).collect()
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
     mailbox: Arc<Mailbox<SocketCmd>>,
-    about: OpenSocket,
+    socket_type: SocketType,
+    addresses: Arc<Addresses>,
+    closed: bool,
+}
+
+impl Entry {
+    fn about(&self) -> OpenSocket {
+        OpenSocket {
+            socket_type: self.socket_type,
+            endpoints: self.addresses.list(),
+            closed: self.closed,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
     sockets: HashMap<u64, Entry>,
     last: u64,
+    /// How many of them are closed.
+    closed: usize,
     stopped: bool,
 }
 
@@ -48,7 +91,8 @@ pub(crate) struct Census {
 }
 
 impl Census {
-    /// Adds a socket.
+    /// Adds a socket. At the limit it waits until one that is closed is gone, which is a matter of
+    /// moments unless that lingers, or until the deadline.
     ///
     /// # Errors
     /// [`Error::Term`] after [`Census::stop_all`], [`Error::TooManySockets`] beyond `max`.
@@ -56,47 +100,47 @@ impl Census {
         &self,
         socket_type: SocketType,
         mailbox: &Arc<Mailbox<SocketCmd>>,
+        addresses: &Arc<Addresses>,
         max: usize,
+        deadline: Instant,
     ) -> Result<SocketId, Error> {
         let mut state = self.state.lock();
+        while !state.stopped && state.sockets.len() >= max {
+            if state.closed == 0 || self.changed.wait_until(&mut state, deadline).timed_out() {
+                return Err(Error::TooManySockets);
+            }
+        }
         if state.stopped {
             return Err(Error::Term);
         }
-        if state.sockets.len() >= max {
-            return Err(Error::TooManySockets);
-        }
         state.last += 1;
         let id = state.last;
-        let about = OpenSocket {
+        let entry = Entry {
+            mailbox: mailbox.clone(),
             socket_type,
-            endpoints: Vec::new(),
+            addresses: addresses.clone(),
             closed: false,
         };
-        state.sockets.insert(
-            id,
-            Entry {
-                mailbox: mailbox.clone(),
-                about,
-            },
-        );
+        state.sockets.insert(id, entry);
         Ok(SocketId(id))
     }
 
-    pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {
-        if let Some(entry) = self.state.lock().sockets.get_mut(&id.0) {
-            entry.about.endpoints = endpoints;
-        }
-    }
-
+    /// The socket is closed.
     pub(crate) fn set_closed(&self, id: SocketId) {
-        if let Some(entry) = self.state.lock().sockets.get_mut(&id.0) {
-            entry.about.closed = true;
-        }
+        let mut state = self.state.lock();
+        let before = state
+            .sockets
+            .get_mut(&id.0)
+            .map(|entry| std::mem::replace(&mut entry.closed, true));
+        state.closed += usize::from(before == Some(false));
     }
 
     /// The socket is gone, and all that was its own.
     pub(crate) fn remove(&self, id: SocketId) {
-        self.state.lock().sockets.remove(&id.0);
+        let mut state = self.state.lock();
+        let gone = state.sockets.remove(&id.0);
+        state.closed -= usize::from(gone.is_some_and(|entry| entry.closed));
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -113,6 +157,7 @@ impl Census {
         let mailboxes: Vec<_> = entries.map(|entry| entry.mailbox.clone()).collect();
         // Whoever watches a socket is told outside the lock.
         drop(state);
+        self.changed.notify_all();
         for mailbox in mailboxes {
             mailbox.post(SocketCmd::Stop);
         }
@@ -133,11 +178,7 @@ impl Census {
                 }
             };
             if late && !state.sockets.is_empty() {
-                return Err(state
-                    .sockets
-                    .values()
-                    .map(|entry| entry.about.clone())
-                    .collect());
+                return Err(state.sockets.values().map(Entry::about).collect());
             }
         }
         Ok(())

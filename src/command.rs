@@ -15,7 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::engine::Engine;
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
-use crate::options::Options;
+use crate::options::SharedOptions;
 use crate::pipe::{PipeEnd, PipeEvent, PipePeer};
 use crate::roster::Roster;
 pub(crate) use crate::roster::{ChildId, EndpointId};
@@ -165,7 +165,7 @@ pub(crate) enum DatagramForm {
 pub(crate) struct Parent {
     pub mailbox: Arc<Mailbox<SocketCmd>>,
     pub endpoint: EndpointId,
-    pub options: Arc<Options>,
+    pub options: SharedOptions,
     pub events: EventSink,
     pub doorkeeper: Arc<dyn Doorkeeper>,
     pub roster: Arc<Roster>,
@@ -214,7 +214,7 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct IoHandle {
     pub mailbox: Arc<Mailbox<IoCmd>>,
-    /// How many sessions and listeners it has, to choose the least loaded.
+    /// How many residents it has or is about to have, to choose the least loaded.
     pub load: Arc<AtomicUsize>,
 }
 
@@ -224,6 +224,13 @@ impl IoHandle {
             mailbox: Arc::new(Mailbox::new()),
             load: Arc::default(),
         }
+    }
+
+    /// Gives the thread something that will live on it. That counts at once: of many connections that
+    /// are accepted in one moment, not all go to the same thread.
+    pub(crate) fn launch(&self, command: IoCmd) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        self.mailbox.post(command);
     }
 
     /// The least loaded of the threads that `affinity` allows (bit n: thread n; 0: all).
@@ -268,5 +275,22 @@ pub(crate) struct Nobody;
 impl Doorkeeper for Nobody {
     fn ask(&self, _request: &AuthRequest) -> Answer {
         Answer::Verdict(Verdict::NobodyThere)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However late the threads get to it.
+    #[test]
+    fn what_is_launched_is_spread_over_the_threads_allowed() {
+        let handles = [IoHandle::new(), IoHandle::new(), IoHandle::new()];
+        for _ in 0..10 {
+            let thread = IoHandle::choose(&handles, 0b101).expect("a thread");
+            handles[thread].launch(IoCmd::Stop);
+        }
+        let loads = handles.map(|handle| handle.load.load(Ordering::Relaxed));
+        assert_eq!(loads, [5, 0, 5]);
     }
 }

@@ -17,9 +17,13 @@ use crate::error::{Error, Result};
 use crate::inproc::Registry;
 use crate::io::resolver::Resolver;
 use crate::io::thread::IoThread;
-use crate::options::{DEFAULT_SPIN, Options, SocketType};
+use crate::options::{DEFAULT_SPIN, Options, SharedOptions, SocketType};
 use crate::reaper::Reaper;
+use crate::signaler::ThreadStart;
 use crate::socket_base::{SocketBase, Surroundings};
+
+/// How long a new socket waits for the place of one that is closed.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// The most I/O threads: the socket option `affinity` has one bit for each.
 const MAX_IO_THREADS: usize = 64;
@@ -68,10 +72,38 @@ struct CtxOptions {
     cores: Vec<usize>,
     max_sockets: usize,
     thread_name_prefix: String,
+    thread_start: ThreadStart,
     ipv6: bool,
     blocky: bool,
     max_msg_size: Option<u64>,
     spin: u32,
+    /// Of the newest socket; the next one has the same unless something has changed.
+    newest: Option<Arc<Options>>,
+}
+
+impl CtxOptions {
+    /// What a new socket has that is told nothing else.
+    fn for_socket(&mut self, socket_type: SocketType) -> SharedOptions {
+        let newest = self.newest.take().filter(|newest| {
+            newest.socket_type == socket_type
+                && newest.tcp.ipv6 == self.ipv6
+                && newest.max_msg_size == self.max_msg_size
+                && newest.spin == self.spin
+        });
+        let options = newest.unwrap_or_else(|| {
+            let mut options = Options::new(socket_type);
+            options.tcp.ipv6 = self.ipv6;
+            options.max_msg_size = self.max_msg_size;
+            options.spin = self.spin;
+            Arc::new(options)
+        });
+        self.newest = Some(options.clone());
+        let options = SharedOptions::new(options);
+        if !self.blocky {
+            options.linger.set(Some(Duration::ZERO));
+        }
+        options
+    }
 }
 
 /// What runs once there is a socket.
@@ -100,10 +132,12 @@ impl Ctx {
             cores: Vec::new(),
             max_sockets: 1023,
             thread_name_prefix: String::new(),
+            thread_start: ThreadStart::default(),
             ipv6: false,
             blocky: true,
             max_msg_size: None,
             spin: DEFAULT_SPIN,
+            newest: None,
         };
         Self(Arc::new(Inner {
             options: Mutex::new(options),
@@ -121,35 +155,40 @@ impl Ctx {
         &self,
         socket_type: SocketType,
     ) -> Result<(Reaper, Box<SocketBase>, SocketId)> {
-        let options = self.0.options.lock().clone();
-        let mut machinery = self.0.machinery.lock();
+        let (options, socket_options) = {
+            let mut options = self.0.options.lock();
+            let socket_options = options.for_socket(socket_type);
+            (options.clone(), socket_options)
+        };
+        let mut guard = self.0.machinery.lock();
         // An ended context has no threads, and nobody would end those that were started now.
         if self.0.census.is_stopped() {
             return Err(Error::Term);
         }
-        if machinery.is_none() {
-            *machinery = Some(Machinery::start(&options, &self.0.census)?);
+        if guard.is_none() {
+            *guard = Some(Machinery::start(&options, &self.0.census)?);
         }
-        let Some(machinery) = &*machinery else {
+        let Some(machinery) = &*guard else {
             return Err(Error::Term);
         };
-        let mut socket_options = Options::new(socket_type);
-        socket_options.tcp.ipv6 = options.ipv6;
-        socket_options.max_msg_size = options.max_msg_size;
-        socket_options.spin = options.spin;
-        if !options.blocky {
-            socket_options.linger.set(Some(Duration::ZERO));
-        }
         let around = Surroundings {
             threads: machinery.threads.clone(),
             registry: self.0.registry.clone(),
         };
         let base = SocketBase::new(socket_options, around);
-        let id = self
-            .0
-            .census
-            .add(socket_type, base.mailbox(), options.max_sockets)?;
-        Ok((machinery.reaper.clone(), Box::new(base), id))
+        let reaper = machinery.reaper.clone();
+        // It may wait, and is told if the context ends meanwhile.
+        drop(guard);
+        let deadline = Instant::now() + MOMENT;
+        let (mailbox, addresses) = (base.mailbox(), base.addresses());
+        let id = self.0.census.add(
+            socket_type,
+            mailbox,
+            addresses,
+            options.max_sockets,
+            deadline,
+        )?;
+        Ok((reaper, Box::new(base), id))
     }
 
     /// Makes all calls on the context's sockets return [`Error::Term`], blocked ones at once.
@@ -231,6 +270,32 @@ impl Ctx {
         Ok(())
     }
 
+    /// Has `start` called on each thread that the context starts, before anything else: to set its
+    /// priority, or to make it known to a profiler. It must not use the context. Nothing is called by
+    /// default. Takes effect if no socket was created yet.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use ferrozmq::{Ctx, SocketType};
+    ///
+    /// # fn main() -> ferrozmq::Result<()> {
+    /// let ctx = Ctx::new();
+    /// let (started, threads) = channel();
+    /// ctx.set_thread_start(move || {
+    ///     let name = std::thread::current().name().map(str::to_owned);
+    ///     let _ = started.send(name);
+    /// });
+    /// let socket = ctx.socket(SocketType::PULL)?;
+    /// let mut names: Vec<_> = threads.iter().take(2).flatten().collect();
+    /// names.sort();
+    /// assert_eq!(names, ["zmq-io/0", "zmq-reaper"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_thread_start(&self, start: impl Fn() + Send + Sync + 'static) {
+        self.0.options.lock().thread_start = ThreadStart::new(Box::new(start));
+    }
+
     /// Whether new sockets use IPv6 (`ZMQ_IPV6`). Default false.
     #[must_use]
     pub fn ipv6(&self) -> bool {
@@ -276,7 +341,7 @@ impl Ctx {
     /// That takes about half a microsecond each time if no other thread
     /// wants the core; a message that comes meanwhile wakes nobody, which would cost both sides
     /// far more. With 0 it sleeps at once. A thread that waits for long sleeps in any case: an idle
-    /// process takes no processor time.
+    /// process takes no processor time. An awaited call looks, too, unless that was in vain lately.
     pub fn set_spin(&self, times: u32) {
         self.0.options.lock().spin = times;
     }
@@ -312,8 +377,8 @@ impl Ctx {
         self.0.registry.authenticator()
     }
 
-    pub(crate) fn set_endpoints(&self, id: SocketId, endpoints: Vec<String>) {
-        self.0.census.set_endpoints(id, endpoints);
+    pub(crate) fn set_closed(&self, id: SocketId) {
+        self.0.census.set_closed(id);
     }
 }
 
@@ -351,11 +416,12 @@ impl Machinery {
             prefix => format!("{prefix}/{what}"),
         };
         let threads: Arc<[_]> = (0..options.io_threads).map(|_| IoHandle::new()).collect();
-        let resolver = Resolver::new(name("zmq-dns"));
+        let start = &options.thread_start;
+        let resolver = Resolver::new(name("zmq-dns"), start.clone());
         let waiting = (0..threads.len())
             .map(|n| IoThread::new(n, threads.clone(), resolver.clone()))
             .collect::<std::io::Result<Vec<_>>>()?;
-        let (reaper, reaping) = Reaper::spawn(name("zmq-reaper"), census.clone())?;
+        let (reaper, reaping) = Reaper::spawn(name("zmq-reaper"), start.clone(), census.clone())?;
         let mut machinery = Self {
             threads,
             running: Vec::new(),
@@ -364,7 +430,8 @@ impl Machinery {
         };
         for (n, thread) in waiting.into_iter().enumerate() {
             let pin = options.cores.get(n % options.cores.len().max(1)).copied();
-            match thread.spawn(name(&format!("zmq-io/{n}")), pin, options.spin) {
+            let name = name(&format!("zmq-io/{n}"));
+            match thread.spawn(name, start.clone(), pin, options.spin) {
                 Ok(thread) => machinery.running.push(thread),
                 Err(error) => {
                     machinery.stop();

@@ -148,11 +148,20 @@ impl TcpAddress {
     }
 
     fn parse_connect(text: &str) -> Parsed<Self> {
+        Self::with_source(text, HostPort::parse_target)
+    }
+
+    /// The same, where `port` need not be said.
+    pub(crate) fn parse_connect_or(text: &str, port: u16) -> Parsed<Self> {
+        Self::with_source(text, |target| HostPort::parse_target_or(target, port))
+    }
+
+    fn with_source(text: &str, parse: impl FnOnce(&str) -> Parsed<HostPort>) -> Parsed<Self> {
         let (source, target) = match text.rsplit_once(';') {
             Some((source, target)) => (Some(HostPort::parse(source)?), target),
             None => (None, text),
         };
-        let target = HostPort::parse_target(target)?;
+        let target = parse(target)?;
         Ok(Self { source, target })
     }
 }
@@ -173,7 +182,7 @@ impl UdpAddress {
 
 impl HostPort {
     /// What can be connected to.
-    pub(crate) fn parse_target(text: &str) -> Parsed<Self> {
+    fn parse_target(text: &str) -> Parsed<Self> {
         let target = Self::parse(text)?;
         if target.host == Host::Any {
             return Err("the host to connect to must be named");
@@ -185,7 +194,7 @@ impl HostPort {
     }
 
     /// The same, where `port` need not be said.
-    pub(crate) fn parse_target_or(text: &str, port: u16) -> Parsed<Self> {
+    fn parse_target_or(text: &str, port: u16) -> Parsed<Self> {
         if text.contains(':') && !text.ends_with(']') {
             return Self::parse_target(text);
         }

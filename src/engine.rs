@@ -44,6 +44,15 @@ pub enum Frames<'a> {
     Keep(Bytes),
 }
 
+impl AsRef<[u8]> for Frames<'_> {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Copy(bytes) => bytes,
+            Self::Keep(bytes) => bytes,
+        }
+    }
+}
+
 /// Why an engine gave its connection up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Failure {
@@ -80,7 +89,7 @@ impl From<ProtocolError> for Failure {
 pub fn introduction(peer_address: Option<String>) -> Arc<Metadata> {
     let mut metadata = Metadata::new();
     if let Some(address) = peer_address {
-        metadata.insert(Metadata::PEER_ADDRESS, Bytes::from(address));
+        metadata.insert(Metadata::PEER_ADDRESS, address.as_bytes());
     }
     Arc::new(metadata)
 }
@@ -146,12 +155,13 @@ pub trait Engine: fmt::Debug + Send {
     /// Encodes a frame into the batch to be sent. Frames of one message come in a row.
     fn push(&mut self, msg: Msg);
 
-    /// Whether frames can be sent as a pipe holds them; asked only while messages are wanted.
-    fn wants_runs(&self) -> bool {
-        false
+    /// How many bytes of frames as a pipe holds them are taken at once; none if they must be pushed
+    /// one by one. Asked only while messages are wanted.
+    fn run_max(&self) -> usize {
+        0
     }
 
-    /// Adds frames to the batch to be sent, if runs are wanted.
+    /// Adds frames to the batch to be sent, as many as [`Engine::run_max`] allows and one more.
     fn push_run(&mut self, run: Frames<'_>) {
         let _ = run;
         debug_assert!(false, "no run was wanted");

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::endpoint::Endpoint;
 use crate::zmtp::fuzzing;
+use crate::zmtp::fuzzing::handshakes::{self, Kind, Saying};
 
 /// A greeting of a peer.
 pub fn greeting(bytes: &[u8]) {
@@ -44,6 +45,63 @@ pub fn curve(bytes: &[u8]) {
     fuzzing::curve(bytes, Instant::now());
 }
 
+/// One function for each command of each mechanism: what comes in its place.
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident $saying:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $name(bytes: &[u8]) {
+                handshakes::command(Kind::$kind, Saying::$saying, bytes, Instant::now());
+            }
+        )*
+
+        /// The name of each of these functions, and what a real handshake has there.
+        #[must_use]
+        pub fn genuine_commands() -> Vec<(&'static str, Vec<u8>)> {
+            let genuine = |kind, saying| handshakes::genuine(kind, saying, Instant::now());
+            vec![$((stringify!($name), genuine(Kind::$kind, Saying::$saying))),*]
+        }
+    };
+}
+
+commands! {
+    /// In the place of NULL's READY.
+    null_ready: Null Ready;
+    /// In the place of PLAIN's HELLO.
+    plain_hello: Plain Hello;
+    /// In the place of PLAIN's WELCOME.
+    plain_welcome: Plain Welcome;
+    /// In the place of PLAIN's INITIATE.
+    plain_initiate: Plain Initiate;
+    /// In the place of PLAIN's READY.
+    plain_ready: Plain Ready;
+    /// In the place of CURVE's HELLO.
+    curve_hello: Curve Hello;
+    /// In the place of CURVE's WELCOME.
+    curve_welcome: Curve Welcome;
+    /// In the place of CURVE's INITIATE.
+    curve_initiate: Curve Initiate;
+    /// In the place of CURVE's READY.
+    curve_ready: Curve Ready;
+    /// In the place of CURVE's MESSAGE.
+    curve_message: Curve Message;
+}
+
+/// NULL's ERROR.
+pub fn null_error(bytes: &[u8]) {
+    handshakes::error(Kind::Null, bytes, Instant::now());
+}
+
+/// PLAIN's ERROR, in the place of any command.
+pub fn plain_error(bytes: &[u8]) {
+    handshakes::error(Kind::Plain, bytes, Instant::now());
+}
+
+/// CURVE's ERROR, in the place of any command.
+pub fn curve_error(bytes: &[u8]) {
+    handshakes::error(Kind::Curve, bytes, Instant::now());
+}
+
 /// What a ZAP handler answers.
 pub fn zap_reply(bytes: &[u8]) {
     fuzzing::zap_reply(bytes);
@@ -66,6 +124,34 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    type Target = (&'static str, fn(&[u8]));
+
+    const COMMANDS: [Target; 13] = [
+        ("null_ready", null_ready),
+        ("plain_hello", plain_hello),
+        ("plain_welcome", plain_welcome),
+        ("plain_initiate", plain_initiate),
+        ("plain_ready", plain_ready),
+        ("curve_hello", curve_hello),
+        ("curve_welcome", curve_welcome),
+        ("curve_initiate", curve_initiate),
+        ("curve_ready", curve_ready),
+        ("curve_message", curve_message),
+        ("null_error", null_error),
+        ("plain_error", plain_error),
+        ("curve_error", curve_error),
+    ];
+
+    #[test]
+    fn each_command_of_a_real_handshake_is_taken() {
+        for ((name, body), (same, fuzz)) in genuine_commands().into_iter().zip(COMMANDS) {
+            assert_eq!(name, same);
+            assert!(!body.is_empty(), "{name} is none");
+            // The genuine one, unaltered.
+            fuzz(&[1]);
+        }
+    }
 
     /// Bytes that say something now and then.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -121,6 +207,52 @@ mod tests {
             let bytes = [&[which, how], &edit[..]].concat();
             plain(&bytes);
             curve(&bytes);
+        }
+
+        #[test]
+        fn any_bytes_can_come_in_the_place_of_a_command(
+            how in 0..3u8,
+            bytes in vec(any::<u8>(), 0..300),
+        ) {
+            let bytes = [&[how], &bytes[..]].concat();
+            for (_, fuzz) in COMMANDS {
+                fuzz(&bytes);
+            }
+        }
+
+        #[test]
+        fn a_command_can_be_altered_anywhere(
+            edits in vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+            cut in prop::option::of(any::<prop::sample::Index>()),
+            repeated in any::<bool>(),
+        ) {
+            for ((name, mut bytes), (_, fuzz)) in genuine_commands().into_iter().zip(COMMANDS) {
+                for (at, edit) in &edits {
+                    let at = at.index(bytes.len());
+                    bytes[at] ^= edit;
+                }
+                if repeated {
+                    bytes.extend_from_within(..);
+                }
+                bytes.truncate(cut.map_or(bytes.len(), |cut| cut.index(bytes.len())));
+                assert!(!bytes.is_empty() || cut.is_some(), "{name}");
+                fuzz(&[&[0], &bytes[..]].concat());
+            }
+        }
+
+        #[test]
+        fn boxes_can_hold_any_text(
+            text in vec(any::<u8>(), 0..200),
+            metadata in vec(("[a-z]{1,9}", vec(any::<u8>(), 0..20)), 0..3),
+        ) {
+            let named = metadata.iter().map(|(name, value)| (&name[..], &value[..]));
+            let metadata = fuzzing::metadata(named);
+            for text in [&text[..], &metadata, &[&[0], &metadata[..]].concat(), &[0; 64]] {
+                let bytes = [&[2], text].concat();
+                for fuzz in [curve_hello, curve_welcome, curve_initiate, curve_ready, curve_message] {
+                    fuzz(&bytes);
+                }
+            }
         }
 
         #[test]

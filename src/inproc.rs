@@ -13,6 +13,7 @@ use crate::authenticator::Authenticator;
 use crate::command::{Answer, Doorkeeper, EndpointId, SocketCmd};
 use crate::error::Error;
 use crate::mailbox::Mailbox;
+use crate::msg::Msg;
 use crate::pipe::{self, PipeEnd};
 use crate::zap::{self, AuthRequest, Verdict};
 
@@ -27,6 +28,27 @@ pub(crate) struct Bound {
     /// only when the other has noticed.
     pub send_hwm: u32,
     pub recv_hwm: u32,
+    pub greeting: Greeting,
+}
+
+/// What a socket says to an inproc peer before all messages. Who connects says it for who has bound
+/// the name, too, which may be in no call for long.
+#[derive(Clone, Debug)]
+pub(crate) struct Greeting {
+    /// Who it is, in place of a handshake.
+    pub introduction: Msg,
+    pub hello: Option<Msg>,
+}
+
+impl Greeting {
+    pub(crate) fn say(&self, end: &mut PipeEnd) {
+        end.write_uncounted(self.introduction.clone());
+        if let Some(mut hello) = self.hello.clone() {
+            // A new pipe has room for a message.
+            let _ = end.write(&mut hello);
+        }
+        end.flush();
+    }
 }
 
 impl Bound {
@@ -34,6 +56,7 @@ impl Bound {
     fn take(&self, mut end: PipeEnd) {
         end.set_hwm(self.send_hwm, self.recv_hwm);
         end.report(true);
+        self.greeting.say(&mut end);
         self.mailbox
             .post(SocketCmd::Bind(Box::new(end), self.endpoint));
     }
@@ -193,7 +216,9 @@ impl Doorkeeper for Registry {
             return Answer::Verdict(Verdict::NobodyThere);
         };
         drop(names);
-        let (ours, theirs) = pipe::pair(false);
+        let (ours, mut theirs) = pipe::pair(false);
+        theirs.write_uncounted(bound.greeting.introduction);
+        theirs.flush();
         let command = SocketCmd::Bind(Box::new(theirs), bound.endpoint);
         bound.mailbox.post(command);
         Answer::Handler(Box::new(ours))

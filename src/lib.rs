@@ -169,6 +169,7 @@ mod census;
 mod io;
 
 // Layer 6: owners.
+mod bonds;
 mod feeds;
 mod socket_base;
 mod reaper;
@@ -199,7 +200,7 @@ pub mod bench_support;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use crate::aio::{AsyncSocket, Sending};
+pub use crate::aio::{AsyncSocket, Receiving, Sending};
 pub use crate::authenticator::{Authenticator, Decision, Rules};
 pub use crate::census::OpenSocket;
 pub use crate::ctx::{Context, Ctx, TermError};

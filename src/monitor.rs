@@ -103,7 +103,7 @@ pub enum EventKind {
     /// [`Socket::report_pipes`](crate::Socket::report_pipes).
     PipeStatistics {
         /// How many messages were sent and not taken yet. Over the network those count as taken
-        /// that are on their way; whoever takes them tells so now and then, not at once.
+        /// that are on their way; whoever takes them tells so when that is half a queue, or all.
         outbound: u64,
         /// How many messages of the peer's are there to be received.
         inbound: u64,

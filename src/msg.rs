@@ -445,6 +445,7 @@ impl Default for Msg {
 impl Deref for Msg {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.as_bytes()
     }
@@ -626,9 +627,42 @@ impl<T> From<SendError<T>> for Error {
 /// What a connection's handshake told about the peer: ZMTP properties by name.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
-    /// Names, and values with a NUL behind them.
-    properties: Vec<(Box<str>, Box<[u8]>)>,
+    /// All properties in a row, see [`Property`]: one piece of memory for each of ten thousand
+    /// peers.
+    properties: Vec<u8>,
     source_fd: Option<RawFd>,
+}
+
+/// One property: the lengths of name and value, four bytes each; the name; the value; a NUL.
+struct Property<'a> {
+    name: &'a str,
+    /// With the NUL.
+    value: &'a [u8],
+}
+
+impl<'a> Property<'a> {
+    /// The property at the front of `bytes`, and what is behind it.
+    fn parse(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (name_len, rest) = bytes.split_first_chunk::<4>()?;
+        let (value_len, rest) = rest.split_first_chunk::<4>()?;
+        let (name, rest) = rest.split_at_checked(u32::from_ne_bytes(*name_len) as usize)?;
+        let (value, rest) = rest.split_at_checked(u32::from_ne_bytes(*value_len) as usize)?;
+        let name = std::str::from_utf8(name).ok()?;
+        Some((Self { name, value }, rest))
+    }
+
+    /// Nothing is added that is longer than lengths can tell.
+    fn append(name: &str, value: &[u8], to: &mut Vec<u8>) {
+        let lens = (u32::try_from(name.len()), u32::try_from(value.len() + 1));
+        if let (Ok(name_len), Ok(value_len)) = lens {
+            to.reserve_exact(8 + name.len() + value.len() + 1);
+            to.extend_from_slice(&name_len.to_ne_bytes());
+            to.extend_from_slice(&value_len.to_ne_bytes());
+            to.extend_from_slice(name.as_bytes());
+            to.extend_from_slice(value);
+            to.push(0);
+        }
+    }
 }
 
 impl Metadata {
@@ -646,14 +680,9 @@ impl Metadata {
     }
 
     /// Adds a property; the first value of a name stands.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers have the value to give"
-    )]
-    pub(crate) fn insert(&mut self, name: &str, value: Bytes) {
+    pub(crate) fn insert(&mut self, name: &str, value: &[u8]) {
         if self.get(name).is_none() {
-            let value = [&value, &b"\0"[..]].concat();
-            self.properties.push((name.into(), value.into()));
+            Property::append(name, value, &mut self.properties);
         }
     }
 
@@ -686,9 +715,18 @@ impl Metadata {
     }
 
     fn find(&self, name: &str) -> Option<&[u8]> {
-        let mut all = self.properties.iter();
-        let (_, value) = all.find(|(n, _)| n.eq_ignore_ascii_case(name))?;
-        Some(value)
+        let mut all = self.properties();
+        let found = all.find(|property| property.name.eq_ignore_ascii_case(name))?;
+        Some(found.value)
+    }
+
+    fn properties(&self) -> impl Iterator<Item = Property<'_>> {
+        let mut rest = &self.properties[..];
+        std::iter::from_fn(move || {
+            let (property, behind) = Property::parse(rest)?;
+            rest = behind;
+            Some(property)
+        })
     }
 
     /// The routing id that the peer chose for itself; `None` if it chose none.
@@ -699,11 +737,9 @@ impl Metadata {
 
     /// All properties, in the order the peer sent them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.properties.iter().map(|(name, value)| {
-            (
-                &**name,
-                value.split_last().map_or(&[][..], |(_, value)| value),
-            )
+        self.properties().map(|Property { name, value }| {
+            let value = value.split_last().map_or(&[][..], |(_, value)| value);
+            (name, value)
         })
     }
 }

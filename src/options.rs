@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::endpoint::HostPort;
+use crate::endpoint::TcpAddress;
 use crate::msg::Msg;
 use crate::security::SecurityOptions;
 
@@ -238,9 +238,19 @@ pub(crate) struct Linger(Arc<AtomicU64>);
 impl Linger {
     const FOREVER: u64 = u64::MAX;
 
-    fn new(limit: Option<Duration>) -> Self {
+    /// How long a closed socket keeps trying to deliver what was sent, unless told otherwise.
+    ///
+    /// libzmq waits for ever, so that one dead peer hangs the program at exit; others wait not at
+    /// all, so that a program that sends and exits loses its messages. Thirty seconds is what a
+    /// live peer may take for a handshake. What a subscriber has to say at its end nobody needs to
+    /// hear.
+    pub(crate) fn of(socket_type: SocketType) -> Self {
         let linger = Self(Arc::default());
-        linger.set(limit);
+        linger.set(Some(if socket_type.subscribes() {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(30)
+        }));
         linger
     }
 
@@ -317,7 +327,7 @@ pub(crate) struct Tcp {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Socks {
     /// Where it is, and the same as the application wrote it.
-    pub proxy: Option<(HostPort, String)>,
+    pub proxy: Option<(TcpAddress, String)>,
     /// Who we are to it; nobody, if the name is empty.
     pub username: String,
     pub password: String,
@@ -432,7 +442,6 @@ pub(crate) struct Options {
     pub immediate: bool,
     /// Which I/O threads may be used: bit n is thread n; 0 is all.
     pub affinity: u64,
-    pub linger: Linger,
     /// How long calls wait; `None` is for ever.
     pub send_timeout: Option<Duration>,
     pub recv_timeout: Option<Duration>,
@@ -448,6 +457,9 @@ pub(crate) struct Options {
     pub spin: u32,
     pub backlog: i32,
     pub send_buffer: Option<usize>,
+    /// At most so many bytes are read, or gathered to be written, at once.
+    pub in_batch_size: Option<usize>,
+    pub out_batch_size: Option<usize>,
     pub recv_buffer: Option<usize>,
     pub priority: u32,
     /// For how many microseconds the system polls the device before it waits; 0 leaves it alone.
@@ -474,13 +486,6 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// How long a closed socket keeps trying to deliver what was sent, unless told otherwise.
-    ///
-    /// libzmq waits for ever, so that one dead peer hangs the program at exit; others wait not at
-    /// all, so that a program that sends and exits loses its messages. Thirty seconds is what a
-    /// live peer may take for a handshake.
-    pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(30);
-
     pub(crate) fn new(socket_type: SocketType) -> Self {
         Self {
             socket_type,
@@ -490,12 +495,6 @@ impl Options {
             conflate: false,
             immediate: false,
             affinity: 0,
-            // What a subscriber has to say at its end nobody needs to hear.
-            linger: Linger::new(Some(if socket_type.subscribes() {
-                Duration::ZERO
-            } else {
-                Self::DEFAULT_LINGER
-            })),
             send_timeout: None,
             recv_timeout: None,
             reconnect: Reconnect {
@@ -513,6 +512,8 @@ impl Options {
             spin: DEFAULT_SPIN,
             backlog: 100,
             send_buffer: None,
+            in_batch_size: None,
+            out_batch_size: None,
             recv_buffer: None,
             priority: 0,
             busy_poll: 0,
@@ -589,14 +590,19 @@ fn automatic(applies: bool, body: &Bytes) -> Option<Msg> {
 /// sleep by each short gap; some ten microseconds, if nobody else wants the core.
 pub(crate) const DEFAULT_SPIN: u32 = 20;
 
-/// The options of a socket, which its sessions share until the next change: each keeps what they
-/// were when it was made.
+/// The options of a socket, which it shares until the next change with its sessions, each of which
+/// keeps what they were when it was made, and with sockets that were never told anything else.
 #[derive(Clone, Debug)]
-pub(crate) struct SharedOptions(Arc<Options>);
+pub(crate) struct SharedOptions {
+    options: Arc<Options>,
+    /// The socket's own, and its sessions'.
+    pub linger: Linger,
+}
 
 impl SharedOptions {
-    pub(crate) fn new(options: Options) -> Self {
-        Self(Arc::new(options))
+    pub(crate) fn new(options: Arc<Options>) -> Self {
+        let linger = Linger::of(options.socket_type);
+        Self { options, linger }
     }
 }
 
@@ -604,19 +610,13 @@ impl Deref for SharedOptions {
     type Target = Options;
 
     fn deref(&self) -> &Options {
-        &self.0
+        &self.options
     }
 }
 
 impl DerefMut for SharedOptions {
     fn deref_mut(&mut self) -> &mut Options {
-        Arc::make_mut(&mut self.0)
-    }
-}
-
-impl From<SharedOptions> for Arc<Options> {
-    fn from(options: SharedOptions) -> Self {
-        options.0
+        Arc::make_mut(&mut self.options)
     }
 }
 
@@ -626,7 +626,7 @@ mod tests {
 
     #[test]
     fn clones_share_the_linger_time() {
-        let options = Options::new(SocketType::PUSH);
+        let options = SharedOptions::new(Arc::new(Options::new(SocketType::PUSH)));
         let session = options.clone();
         for limit in [None, Some(Duration::ZERO), Some(Duration::from_millis(5))] {
             options.linger.set(limit);

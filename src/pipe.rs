@@ -75,45 +75,55 @@ pub type Pipes = Slab<PipeEnd>;
 const VALUE: u8 = 0x80;
 
 /// What an owner says of the marks: how many messages its side lets wait, of those that it writes
-/// and of those that it reads. Nothing until it has said so.
-#[derive(Clone, Copy, Default, Debug)]
-struct Shares {
-    send: u64,
-    recv: u64,
+/// and of those that it reads; 0 is no limit.
+#[derive(Clone, Copy, Debug)]
+struct Marks {
+    send: u32,
+    recv: u32,
 }
 
-/// A share, or a sum of two, that is no limit.
+/// A share in a mark, or a sum of two, that is no limit.
 const UNLIMITED: u64 = u64::MAX;
 
-/// What both ends know.
+/// What both ends know. Made with care for its size: there are as many as connections.
 #[derive(Debug)]
 struct Common {
     /// How many messages may be on the way from each side: the sum of the writer's share and the
-    /// reader's. On a cache line of its own, as both look at it with every message.
-    capacities: CacheLine<[AtomicU64; 2]>,
-    shares: Mutex<[Shares; 2]>,
+    /// reader's. Both look at it with every message; what is on the same cache line changes rarely.
+    capacities: [AtomicU64; 2],
+    rare: Mutex<Rare>,
     /// See [`PipeEnd::make_known`].
     known: AtomicBool,
     sides: [CacheLine<Side>; 2],
 }
 
+/// What the two sides have said.
+#[derive(Default, Debug)]
+struct Rare {
+    /// Without marks there is no room yet.
+    marks: [Option<Marks>; 2],
+    /// The ends of the connection that a side's messages go over, as its owner sees them.
+    endpoints: [Option<StdArc<EndpointPair>>; 2],
+}
+
 impl Common {
     fn new() -> Self {
         Self {
-            capacities: CacheLine([AtomicU64::new(0), AtomicU64::new(0)]),
-            shares: Mutex::new(Default::default()),
+            capacities: [AtomicU64::new(0), AtomicU64::new(0)],
+            rare: Mutex::new(Rare::default()),
             known: AtomicBool::new(false),
             sides: [CacheLine(Side::new()), CacheLine(Side::new())],
         }
     }
 
-    fn set_shares(&self, side: usize, own: Shares) {
-        let mut shares = self.shares.lock();
-        shares[side] = own;
+    fn set_marks(&self, side: usize, own: Marks) {
+        let mut rare = self.rare.lock();
+        rare.marks[side] = Some(own);
         for (writer, capacity) in self.capacities.iter().enumerate() {
-            let sum = shares[writer].send.saturating_add(shares[1 - writer].recv);
+            let send = rare.marks[writer].map_or(0, |marks| share(marks.send));
+            let recv = rare.marks[1 - writer].map_or(0, |marks| share(marks.recv));
             // Relaxed: a mark is a number, and nothing else is read on the strength of it.
-            capacity.store(sum, Ordering::Relaxed);
+            capacity.store(send.saturating_add(recv), Ordering::Relaxed);
         }
     }
 }
@@ -127,8 +137,6 @@ struct Side {
     read: AtomicU64,
     /// How many messages this side has made readable; for statistics alone.
     written: AtomicU64,
-    /// The ends of the connection that this side's messages go over, as its owner sees them.
-    endpoints: Mutex<Option<StdArc<EndpointPair>>>,
     /// This side waits for room to write.
     blocked: AtomicBool,
     /// Somebody is there on this side, as last said.
@@ -146,7 +154,6 @@ impl Side {
             gone: AtomicBool::new(false),
             read: AtomicU64::new(0),
             written: AtomicU64::new(0),
-            endpoints: Mutex::new(None),
             blocked: AtomicBool::new(false),
             joined: AtomicBool::new(false),
             joining: AtomicBool::new(false),
@@ -206,22 +213,28 @@ fn take_value(reader: &mut Reader<Msg>) -> Msg {
 #[derive(Debug)]
 enum Outbound {
     Queue(Writer<Msg>),
-    Latest {
-        slot: Arc<Mutex<Vec<Msg>>>,
-        building: Vec<Msg>,
-        notes: Writer<Msg>,
-    },
+    Latest(Box<LatestOutbound>),
+}
+
+#[derive(Debug)]
+struct LatestOutbound {
+    slot: Arc<Mutex<Vec<Msg>>>,
+    building: Vec<Msg>,
+    notes: Writer<Msg>,
 }
 
 #[derive(Debug)]
 enum Inbound {
     Queue(Reader<Msg>),
-    /// `current` holds the rest of the message being read, last frame first.
-    Latest {
-        slot: Arc<Mutex<Vec<Msg>>>,
-        current: Vec<Msg>,
-        notes: Reader<Msg>,
-    },
+    Latest(Box<LatestInbound>),
+}
+
+#[derive(Debug)]
+struct LatestInbound {
+    slot: Arc<Mutex<Vec<Msg>>>,
+    /// The rest of the message being read, last frame first.
+    current: Vec<Msg>,
+    notes: Reader<Msg>,
 }
 
 /// One end of a pipe.
@@ -242,7 +255,7 @@ pub struct PipeEnd {
     credited: u64,
     /// Whether a message has been begun and not ended.
     mid_message: bool,
-    /// Whole messages read, and the count last told to the writer.
+    /// Whole messages read, and the half of a queue last told to the writer.
     read: u64,
     told: u64,
     peeked: Option<Msg>,
@@ -269,16 +282,16 @@ fn direction(conflate: bool) -> (Outbound, Inbound) {
     }
     let slot = Arc::new(Mutex::new(Vec::new()));
     (
-        Outbound::Latest {
+        Outbound::Latest(Box::new(LatestOutbound {
             slot: slot.clone(),
             building: Vec::new(),
             notes: writer,
-        },
-        Inbound::Latest {
+        })),
+        Inbound::Latest(Box::new(LatestInbound {
             slot,
             current: Vec::new(),
             notes: reader,
-        },
+        })),
     )
 }
 
@@ -287,24 +300,7 @@ impl Outbound {
     fn push(&mut self, msg: &mut Msg) {
         match self {
             Self::Queue(writer) => put(writer, msg),
-            // Records for the engine keep their order and are never conflated.
-            Self::Latest { notes, .. } if msg.kind() != Kind::Data => put(notes, msg),
-            Self::Latest {
-                slot,
-                building,
-                notes,
-            } => {
-                let complete = !msg.more();
-                building.push(std::mem::take(msg));
-                if complete {
-                    building.reverse();
-                    let old = std::mem::replace(&mut *slot.lock(), std::mem::take(building));
-                    if old.is_empty() {
-                        // A note that there is something in the slot.
-                        put(notes, &mut Msg::new());
-                    }
-                }
-            }
+            Self::Latest(latest) => latest.push(msg),
         }
     }
 
@@ -312,15 +308,16 @@ impl Outbound {
     fn push_run(&mut self, bytes: &[u8]) {
         match self {
             Self::Queue(writer) => writer.append(bytes.len(), true).copy_from_slice(bytes),
-            Self::Latest { .. } => {
-                record::frames(bytes).for_each(|mut frame| self.push(&mut frame))
+            Self::Latest(latest) => {
+                record::frames(bytes).for_each(|mut frame| latest.push(&mut frame));
             }
         }
     }
 
     fn writer(&mut self) -> &mut Writer<Msg> {
         match self {
-            Self::Queue(writer) | Self::Latest { notes: writer, .. } => writer,
+            Self::Queue(writer) => writer,
+            Self::Latest(latest) => &mut latest.notes,
         }
     }
 
@@ -329,7 +326,7 @@ impl Outbound {
             Self::Queue(writer) => {
                 writer.rollback();
             }
-            Self::Latest { building, .. } => building.clear(),
+            Self::Latest(latest) => latest.building.clear(),
         }
     }
 
@@ -337,7 +334,28 @@ impl Outbound {
     fn queued(&self, unread: u64) -> u64 {
         match self {
             Self::Queue(_) => unread,
-            Self::Latest { slot, .. } => (!slot.lock().is_empty()).into(),
+            Self::Latest(latest) => (!latest.slot.lock().is_empty()).into(),
+        }
+    }
+}
+
+impl LatestOutbound {
+    #[cold]
+    fn push(&mut self, msg: &mut Msg) {
+        if msg.kind() != Kind::Data {
+            // Records for the engine keep their order and are never conflated.
+            return put(&mut self.notes, msg);
+        }
+        let complete = !msg.more();
+        self.building.push(std::mem::take(msg));
+        if complete {
+            self.building.reverse();
+            let new = std::mem::take(&mut self.building);
+            let old = std::mem::replace(&mut *self.slot.lock(), new);
+            if old.is_empty() {
+                // A note that there is something in the slot.
+                put(&mut self.notes, &mut Msg::new());
+            }
         }
     }
 }
@@ -347,37 +365,14 @@ impl Inbound {
     fn pop(&mut self, into: &mut Msg) -> Pop<()> {
         match self {
             Self::Queue(reader) => take(reader, into),
-            Self::Latest { .. } => self.pop_latest(into),
+            Self::Latest(latest) => latest.pop(into),
         }
-    }
-
-    #[cold]
-    fn pop_latest(&mut self, into: &mut Msg) -> Pop<()> {
-        let Self::Latest {
-            slot,
-            current,
-            notes,
-        } = self
-        else {
-            return Pop::Empty;
-        };
-        while current.is_empty() {
-            match take(notes, into) {
-                Pop::Item(()) if into.kind() != Kind::Data => return Pop::Item(()),
-                Pop::Item(()) => *current = std::mem::take(&mut *slot.lock()),
-                Pop::Empty => return Pop::Empty,
-                Pop::Finished => return Pop::Finished,
-            }
-        }
-        current.pop().map_or(Pop::Empty, |frame| {
-            *into = frame;
-            Pop::Item(())
-        })
     }
 
     fn reader(&mut self) -> &mut Reader<Msg> {
         match self {
-            Self::Queue(reader) | Self::Latest { notes: reader, .. } => reader,
+            Self::Queue(reader) => reader,
+            Self::Latest(latest) => &mut latest.notes,
         }
     }
 
@@ -385,8 +380,26 @@ impl Inbound {
     fn queued(&self, unread: u64) -> u64 {
         match self {
             Self::Queue(_) => unread,
-            Self::Latest { slot, .. } => (!slot.lock().is_empty()).into(),
+            Self::Latest(latest) => (!latest.slot.lock().is_empty()).into(),
         }
+    }
+}
+
+impl LatestInbound {
+    #[cold]
+    fn pop(&mut self, into: &mut Msg) -> Pop<()> {
+        while self.current.is_empty() {
+            match take(&mut self.notes, into) {
+                Pop::Item(()) if into.kind() != Kind::Data => return Pop::Item(()),
+                Pop::Item(()) => self.current = std::mem::take(&mut *self.slot.lock()),
+                Pop::Empty => return Pop::Empty,
+                Pop::Finished => return Pop::Finished,
+            }
+        }
+        self.current.pop().map_or(Pop::Empty, |frame| {
+            *into = frame;
+            Pop::Item(())
+        })
     }
 }
 
@@ -446,8 +459,7 @@ impl PipeEnd {
     /// Sets the owner's shares in the marks, in messages, 0 being no limit: of what this end
     /// writes and of what it reads. Takes effect at once; a blocked peer is told of new room.
     pub(crate) fn set_hwm(&mut self, send: u32, recv: u32) {
-        let (send, recv) = (share(send), share(recv));
-        self.common.set_shares(self.own, Shares { send, recv });
+        self.common.set_marks(self.own, Marks { send, recv });
         // P4: partner of the fence in `has_credit`.
         fence(Ordering::SeqCst);
         if self.theirs().blocked.load(Ordering::SeqCst) {
@@ -531,7 +543,7 @@ impl PipeEnd {
         if !self.can_write() {
             return 0;
         }
-        if matches!(self.outbound, Outbound::Latest { .. }) {
+        if matches!(self.outbound, Outbound::Latest(_)) {
             return u64::MAX;
         }
         let used = self.written - self.credited;
@@ -577,6 +589,14 @@ impl PipeEnd {
         }
     }
 
+    /// Tells the peer's owner who is here, before all messages or between two.
+    pub(crate) fn introduce(&mut self, record: Msg) {
+        self.write_uncounted(record);
+        self.flush();
+        // Often no other value is ever written.
+        self.outbound.writer().shrink();
+    }
+
     /// Writes a message that must not be lost for lack of room. It counts like all others.
     pub(crate) fn write_beyond(&mut self, mut msg: Msg) {
         debug_assert!(!self.mid_message && !msg.more(), "P2: nothing is torn");
@@ -618,7 +638,7 @@ impl PipeEnd {
 
     #[inline]
     fn has_credit(&mut self) -> bool {
-        if matches!(self.outbound, Outbound::Latest { .. }) {
+        if matches!(self.outbound, Outbound::Latest(_)) {
             return true;
         }
         let capacity = self.capacity_out();
@@ -748,9 +768,17 @@ impl PipeEnd {
     // ── statistics ───────────────────────────────────────────────────────────────────────────
 
     /// How many whole messages wait in this pipe: of ours for the peer, as far as it has told what
-    /// it read, and of the peer's for us.
+    /// it read, which it does every half a queue or when it has read all; and of the peer's for us.
     pub(crate) fn queued(&self) -> Queued {
         let told = self.theirs().read.load(Ordering::Relaxed);
+        let capacity = self.capacity_out();
+        let told = if told < self.written && capacity != UNLIMITED {
+            // It may have told more when it had read all there was: that is not what the mark counts.
+            let half = capacity.div_ceil(2);
+            told / half * half
+        } else {
+            told
+        };
         let written = self.theirs().written.load(Ordering::Relaxed);
         Queued {
             outbound: self.outbound.queued(self.written.saturating_sub(told)),
@@ -761,12 +789,12 @@ impl PipeEnd {
     /// The ends of the connection, as the owner of this end sees them; `None` where the other end has
     /// never told.
     pub(crate) fn endpoints(&self) -> Option<StdArc<EndpointPair>> {
-        self.ours().endpoints.lock().clone()
+        self.common.rare.lock().endpoints[self.own].clone()
     }
 
     /// Tells the peer's owner between which ends its messages travel.
     pub(crate) fn tell_endpoints(&self, endpoints: StdArc<EndpointPair>) {
-        *self.theirs().endpoints.lock() = Some(endpoints);
+        self.common.rare.lock().endpoints[1 - self.own] = Some(endpoints);
     }
 
     /// How many bytes and values wait to be read.
@@ -782,6 +810,7 @@ impl PipeEnd {
             match self.inbound.pop(into) {
                 Pop::Item(()) if into.kind() == Kind::Peer => {
                     self.peer = into.shared_metadata().cloned();
+                    self.inbound.reader().shrink();
                 }
                 Pop::Item(()) => {
                     into.set_metadata(self.peer.as_ref());
@@ -809,24 +838,36 @@ impl PipeEnd {
     #[inline]
     fn count_read(&mut self, messages: u64) {
         self.read += messages;
-        if self.read - self.told >= self.capacity_in().div_ceil(2) {
-            self.tell_progress();
+        let half = self.capacity_in().div_ceil(2);
+        if self.read - self.told >= half {
+            self.tell_half(half);
         }
+    }
+
+    /// Tells whole halves only, so that marks are the same whenever the reader has slept.
+    #[cold]
+    fn tell_half(&mut self, half: u64) {
+        self.told = self.read / half * half;
+        self.tell(self.told);
     }
 
     /// Before the reader sleeps, the writer must know all that was read: were its mark lowered
     /// meanwhile, it could be blocked by messages that are gone.
     fn tell_rest(&mut self) {
-        if self.told != self.read {
+        if self.ours().read.load(Ordering::Relaxed) != self.read {
             self.tell_progress();
         }
     }
 
-    /// Gives the writer credit for what was read, and wakes it if it is blocked.
+    /// Gives the writer credit for all that was read.
     fn tell_progress(&mut self) {
-        self.told = self.read;
+        self.tell(self.read);
+    }
+
+    /// Gives the writer credit, and wakes it if it is blocked.
+    fn tell(&mut self, read: u64) {
         let theirs = self.theirs();
-        self.ours().read.store(self.read, Ordering::Release);
+        self.ours().read.store(read, Ordering::Release);
         // P4: partner of the fence in `has_credit`.
         fence(Ordering::SeqCst);
         if theirs.blocked.load(Ordering::SeqCst) && theirs.blocked.swap(false, Ordering::SeqCst) {

@@ -22,6 +22,7 @@ const PENDING_MAX: usize = 256 * 1024;
 pub(crate) struct RawEngine {
     phase: Phase,
     batch: Batch,
+    batch_max: usize,
 }
 
 #[derive(Debug)]
@@ -43,6 +44,7 @@ impl RawEngine {
                 notify: options.stream_notify,
             },
             batch: Batch::default(),
+            batch_max: options.out_batch_size.unwrap_or(PENDING_MAX),
         }
     }
 }
@@ -73,7 +75,7 @@ impl Engine for RawEngine {
     }
 
     fn wants_messages(&self) -> bool {
-        matches!(self.phase, Phase::Traffic) && self.batch.pending() < PENDING_MAX
+        matches!(self.phase, Phase::Traffic) && self.batch.pending() < self.batch_max
     }
 
     /// Without the heads of frames, which are not for raw peers: so no runs are wanted.

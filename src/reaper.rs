@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::census::{Census, SocketId};
-use crate::signaler::{Notice, Signal};
+use crate::signaler::{Notice, Signal, ThreadStart};
 use crate::slab::{Key, Slab};
 use crate::socket_base::SocketBase;
 
@@ -40,16 +40,21 @@ impl Reaper {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub(crate) fn spawn(name: String, census: Arc<Census>) -> io::Result<(Self, JoinHandle<()>)> {
+    pub(crate) fn spawn(
+        name: String,
+        start: ThreadStart,
+        census: Arc<Census>,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let grave = Graveyard {
             dying: Slab::new(),
             census,
             sender: sender.clone(),
         };
-        let thread = std::thread::Builder::new()
-            .name(name)
-            .spawn(move || grave.run(&receiver))?;
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            start.run();
+            grave.run(&receiver);
+        })?;
         Ok((Self(sender), thread))
     }
 

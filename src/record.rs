@@ -25,20 +25,26 @@ pub(crate) fn head_len(size: usize) -> usize {
 #[inline]
 pub(crate) fn write(space: &mut [u8], flags: u8, body: &[u8]) {
     let (head, rest) = space.split_at_mut(head_len(body.len()));
+    write_head(head, flags, body.len());
+    rest.copy_from_slice(body);
+}
+
+/// Fills the head of a frame with a body of `size` bytes; it has [`head_len`] bytes.
+#[inline]
+pub(crate) fn write_head(head: &mut [u8], flags: u8, size: usize) {
     match head {
-        [first, size] => {
+        [first, len] => {
             *first = flags;
             #[expect(clippy::cast_possible_truncation, reason = "the head has two bytes")]
             {
-                *size = body.len() as u8;
+                *len = size as u8;
             }
         }
         _ => {
             head[0] = flags | LONG;
-            head[1..].copy_from_slice(&(body.len() as u64).to_be_bytes());
+            head[1..].copy_from_slice(&(size as u64).to_be_bytes());
         }
     }
-    rest.copy_from_slice(body);
 }
 
 /// The body of a frame that travels as bytes; `None` for what travels as a value: large bodies,

@@ -14,7 +14,7 @@ use crate::pipe::PipeEnd;
 use crate::slab::Key;
 
 /// One of a socket's endpoints: what one call of bind or connect made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct EndpointId(pub(crate) u64);
 
 /// The address of a listener or session.

@@ -191,6 +191,8 @@ pub(crate) struct ZapPolicy {
     pub domain: String,
     /// Ask only if there is a domain, and let nobody in without an answer.
     pub enforce_domain: bool,
+    /// Whether a peer waits whose handler is gone.
+    pub waits_for_lost: bool,
 }
 
 /// The security options, as libzmq keeps them.

@@ -361,10 +361,11 @@ impl<'a, M: Message> Feeding<'a, M> {
     }
 
     fn give_back(&mut self, outcome: Result<()>) -> std::result::Result<(), SendError<M>> {
-        match (outcome, self.message.take()) {
-            (Err(error), Some(message)) => Err(SendError { error, message }),
-            (Ok(()) | Err(_), _) => Ok(()),
-        }
+        let Err(error) = outcome else {
+            return Ok(());
+        };
+        let given = |message| Err(SendError { error, message });
+        self.message.take().map_or(Ok(()), given)
     }
 }
 

@@ -68,7 +68,7 @@ impl Spin {
             let now = clock();
             let is_crowded = now - std::mem::replace(&mut last, now) > Self::LONG;
             if is_crowded {
-                self.go_without();
+                self.go_without(2);
             }
             if news() {
                 if !is_crowded {
@@ -85,8 +85,19 @@ impl Spin {
         false
     }
 
-    fn go_without(&self) {
-        let crowded = (self.crowded.load(Ordering::Relaxed) + 2).min(Self::MOST);
+    /// As [`Spin::spin`], for a task: while it looks, its thread runs no other, perhaps not even
+    /// the one that has the news to make. So having looked in vain counts as crowded, too.
+    pub(crate) fn spin_for_task(&self, times: u32, news: impl FnMut() -> bool) -> bool {
+        let looks = times > 0 && self.skip.load(Ordering::Relaxed) == 0;
+        let found = self.spin(times, news);
+        if looks && !found {
+            self.go_without(1);
+        }
+        found
+    }
+
+    fn go_without(&self, more: u32) {
+        let crowded = (self.crowded.load(Ordering::Relaxed) + more).min(Self::MOST);
         self.crowded.store(crowded, Ordering::Relaxed);
         self.skip.store(1 << crowded, Ordering::Relaxed);
     }
@@ -220,6 +231,22 @@ impl Signal for Callback {
     }
 }
 
+/// What each thread of a context does first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ThreadStart(Option<Arc<Callback>>);
+
+impl ThreadStart {
+    pub(crate) fn new(start: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self(Some(Arc::new(Callback(start))))
+    }
+
+    pub(crate) fn run(&self) {
+        if let Some(start) = &self.0 {
+            (start.0)();
+        }
+    }
+}
+
 /// The signal of tasks, which wakes all that wait. Each of `N` ways to wait has a place for one.
 #[derive(Debug)]
 pub(crate) struct TaskSignal<const N: usize>([AtomicWaker; N]);
@@ -314,6 +341,21 @@ mod tests {
         }
         assert!(spin.spin_by(clock, 10, || true));
         assert!(spin.spin_by(clock, 10, || true));
+    }
+
+    #[test]
+    fn a_task_that_looked_in_vain_goes_without_next_time() {
+        let spin = Spin::default();
+        let mut looks = 0;
+        for _ in 0..1000 {
+            spin.spin_for_task(1, || {
+                looks += 1;
+                false
+            });
+        }
+        assert!((2..20).contains(&looks), "{looks} looks");
+        while !spin.spin_for_task(1, || true) {}
+        assert!(spin.spin_for_task(1, || true));
     }
 
     #[test]

@@ -62,9 +62,9 @@ impl<T> Slab<T> {
     /// Stores what `make` returns for the key it will have.
     pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
         let index = self.free.pop().unwrap_or_else(|| {
-            if self.entries.capacity() == 0 {
-                // Most slabs hold one thing for all their life.
-                self.entries.reserve_exact(1);
+            if self.entries.len() == self.entries.capacity() {
+                // Most slabs hold one thing for all their life; a large one need not be half empty.
+                self.entries.reserve_exact(self.entries.len() / 4 + 1);
             }
             self.entries.push(Entry {
                 generation: 0,

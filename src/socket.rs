@@ -70,7 +70,8 @@ pub struct Socket {
 }
 
 impl Ctx {
-    /// Creates a socket. The first one starts the context's threads.
+    /// Creates a socket. The first one starts the context's threads. At the limit it waits for a
+    /// second at most, if there are sockets that are closed and not gone.
     ///
     /// # Errors
     /// [`Error::Term`] after [`Ctx::shutdown`] or [`Ctx::term`], [`Error::TooManySockets`] beyond
@@ -93,6 +94,12 @@ impl Socket {
             base.as_deref_mut()
                 .expect("S1: a socket has its base until it is dropped")
         })
+    }
+
+    #[inline(always)]
+    pub(crate) fn base_mut(&mut self) -> &mut SocketBase {
+        let base = self.base.get_mut().as_deref_mut();
+        base.expect("S1: a socket has its base until it is dropped")
     }
 
     /// The socket's type.
@@ -141,7 +148,6 @@ impl Socket {
                 bind_network(&mut base, endpoint, &network)?;
             }
         }
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 
@@ -175,7 +181,6 @@ impl Socket {
                 base.connect_session(endpoint, network)?;
             }
         }
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 
@@ -200,7 +205,6 @@ impl Socket {
         let mut base = self.base();
         base.process()?;
         base.release(endpoint, false, Instant::now())?;
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 
@@ -541,9 +545,10 @@ impl Socket {
             match host {
                 Some(host) => {
                     let hosted = Hosted::new(dying, self.reaper.clone());
-                    host.post(IoCmd::Host(Box::new(hosted)));
+                    host.launch(IoCmd::Host(Box::new(hosted)));
                 }
                 None => {
+                    self.ctx.set_closed(id);
                     // At once, so that the next socket can be bound to the name.
                     dying.socket.give_up_names(Instant::now());
                     self.reaper.reap(dying);

@@ -4,13 +4,15 @@
 //! It reacts to commands only inside calls, on the thread that makes them, and it never touches a
 //! descriptor: what must be opened is opened by `socket.rs` and handed to an I/O thread.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::bonds::{Bond, BondKind, Bonds};
+use crate::census::Addresses;
 use crate::command::{
     ChildId, DatagramForm, DatagramSpec, EndpointId, IoCmd, IoHandle, LinkSpec, ListenSpec, Parent,
     Protocol, SessionSpec, SocketCmd,
@@ -18,15 +20,15 @@ use crate::command::{
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::feeds::{Feeds, Inlet};
-use crate::inproc::{Bound, Registry};
+use crate::inproc::{Bound, Greeting, Registry};
 use crate::mailbox::Mailbox;
 use crate::monitor::{EndpointPair, Event, EventKind, EventSink};
 use crate::msg::{Metadata, Msg};
-use crate::options::{Options, SharedOptions, SocketType};
+use crate::options::{SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
 use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued};
 use crate::roster::Roster;
-use crate::signaler::{Signal, Signaler};
+use crate::signaler::{Signal, Signaler, Spin};
 use crate::slab::{Key, Slab};
 
 /// What the sockets of a context share.
@@ -36,37 +38,13 @@ pub(crate) struct Surroundings {
     pub registry: Arc<Registry>,
 }
 
-/// What one bind or connect made.
-#[derive(Debug)]
-struct Bond {
-    /// As the application wrote it, and as it was resolved.
-    text: String,
-    resolved: String,
-    kind: BondKind,
-    /// The listener, or the session that connects, once it has started.
-    own: Option<ChildId>,
-    children: HashSet<ChildId>,
-    pipes: Vec<Key>,
-    /// Where the pipes that are yet to come will have come from.
-    origin: Origin,
-    /// The application has taken it back; it goes when the last child is gone.
-    closing: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum BondKind {
-    Bound,
-    Connected,
-}
-
 /// A socket.
 #[derive(Debug)]
 pub(crate) struct SocketBase {
     mailbox: Arc<Mailbox<SocketCmd>>,
     pattern: Box<dyn Pattern>,
     pipes: Pipes,
-    bonds: HashMap<EndpointId, Box<Bond>>,
-    last_bond: u64,
+    bonds: Bonds,
     last_endpoint: String,
     /// Listeners and sessions that have been launched and are not gone.
     children: usize,
@@ -92,13 +70,12 @@ pub(crate) struct SocketBase {
 }
 
 impl SocketBase {
-    pub(crate) fn new(options: Options, around: Surroundings) -> Self {
+    pub(crate) fn new(options: SharedOptions, around: Surroundings) -> Self {
         Self {
             mailbox: Arc::new(Mailbox::new()),
             pattern: pattern::for_type(options.socket_type),
             pipes: Slab::new(),
-            bonds: HashMap::new(),
-            last_bond: 0,
+            bonds: Bonds::default(),
             last_endpoint: String::new(),
             children: 0,
             roster: Arc::default(),
@@ -109,7 +86,7 @@ impl SocketBase {
             feeds_wait: false,
             receives_more: false,
             connect_routing_id: None,
-            options: SharedOptions::new(options),
+            options,
             events: EventSink::default(),
             protocol: None,
             around,
@@ -176,6 +153,11 @@ impl SocketBase {
         signalled
     }
 
+    /// Looks a few times whether something has come to react to, before a task sleeps.
+    pub(crate) fn look(&self, spin: &Spin) -> bool {
+        spin.spin_for_task(self.options.spin, || self.mailbox.is_pending())
+    }
+
     /// From now on, `signal` is given when there may be something to react to. False if there is
     /// already: then do not wait for it.
     #[must_use]
@@ -234,7 +216,7 @@ impl SocketBase {
 
     /// The I/O thread that is to run the socket when its owner leaves it to its senders, or with
     /// something that nobody has taken yet; `None` if there is nothing to do.
-    pub(crate) fn host(&mut self) -> Option<Arc<Mailbox<IoCmd>>> {
+    pub(crate) fn host(&mut self) -> Option<IoHandle> {
         // In this order, or the feed of the last sender could be overlooked. That the context is
         // being ended is no concern of a close.
         if !self.feeds.have_senders() {
@@ -250,9 +232,9 @@ impl SocketBase {
     ///
     /// # Errors
     /// [`Error::NoIoThread`] if the affinity allows none.
-    pub(crate) fn thread(&self) -> Result<Arc<Mailbox<IoCmd>>, Error> {
+    pub(crate) fn thread(&self) -> Result<IoHandle, Error> {
         let thread = self.choose_thread()?;
-        Ok(self.around.threads[thread].mailbox.clone())
+        Ok(self.around.threads[thread].clone())
     }
 
     /// Whether something that was sent is in no pipe to a peer yet.
@@ -276,7 +258,7 @@ impl SocketBase {
 
     fn on_bind(&mut self, mut end: PipeEnd, endpoint: EndpointId) {
         self.roster.adopt(&end);
-        let bond = self.bonds.get(&endpoint);
+        let bond = self.bonds.get(endpoint);
         // A closed socket drops the pipe, so that its other end hears of the close.
         let Some(bond) = bond.filter(|bond| !bond.closing && self.closing.is_none()) else {
             return;
@@ -287,7 +269,6 @@ impl SocketBase {
         // It was handed over by somebody who is there.
         end.set_joined();
         if inproc {
-            self.introduce(&mut end);
             if let Some(farewell) = self.options.farewell() {
                 end.set_last_words(farewell);
             }
@@ -308,29 +289,28 @@ impl SocketBase {
 
     fn on_child_up(&mut self, endpoint: EndpointId, child: ChildId, own: bool) {
         // What bind or connect has launched was counted then.
-        if !own {
-            self.children += 1;
-        } else if let Some(bond) = self.bonds.get_mut(&endpoint) {
-            bond.own = Some(child);
+        self.children += usize::from(!own);
+        let mut closing = self.closing.is_some();
+        match self.bonds.get_mut(endpoint) {
+            Some(bond) => {
+                bond.add_child(child, own);
+                closing |= bond.closing;
+            }
+            None => closing = true,
         }
-        let linger = self.linger();
-        let Some(bond) = self.bonds.get_mut(&endpoint) else {
-            return self.close_child(child, linger);
-        };
-        bond.children.insert(child);
-        if bond.closing || self.closing.is_some() {
-            self.close_child(child, linger);
+        if closing {
+            self.close_child(child, self.linger());
         }
     }
 
     fn on_child_gone(&mut self, endpoint: EndpointId, child: ChildId) {
         self.children -= 1;
-        if let Some(bond) = self.bonds.get_mut(&endpoint) {
-            bond.children.remove(&child);
+        if let Some(bond) = self.bonds.get_mut(endpoint) {
+            bond.remove_child(child);
             // A session that connects is the whole of its endpoint.
             let over = bond.closing || bond.kind == BondKind::Connected;
-            if over && bond.children.is_empty() {
-                self.bonds.remove(&endpoint);
+            if over && bond.children().next().is_none() {
+                self.bonds.remove(endpoint);
             }
         }
     }
@@ -371,12 +351,14 @@ impl SocketBase {
             endpoint: id,
             send_hwm: self.options.send_hwm,
             recv_hwm: self.options.recv_hwm,
+            greeting: self.greeting(),
         };
-        let bound = self.around.registry.bind(name, bound, now);
-        if bound.is_err() {
-            self.bonds.remove(&id);
+        if let Err(error) = self.around.registry.bind(name, bound, now) {
+            self.bonds.remove(id);
+            return Err(error);
         }
-        bound
+        // Who has waited for the name hears at once what this socket wants.
+        self.process()
     }
 
     /// Starts a listener on a socket that listens already.
@@ -404,9 +386,7 @@ impl SocketBase {
             guard,
         };
         self.children += 1;
-        self.around.threads[thread]
-            .mailbox
-            .post(IoCmd::Listen(Box::new(spec)));
+        self.around.threads[thread].launch(IoCmd::Listen(Box::new(spec)));
         Ok(())
     }
 
@@ -441,9 +421,7 @@ impl SocketBase {
             pipe,
         };
         self.children += 1;
-        self.around.threads[thread]
-            .mailbox
-            .post(IoCmd::Datagrams(Box::new(spec)));
+        self.around.threads[thread].launch(IoCmd::Datagrams(Box::new(spec)));
         Ok(())
     }
 
@@ -452,7 +430,7 @@ impl SocketBase {
         let id = self.new_bond(text, text, BondKind::Connected);
         let (mut ours, theirs) = pipe::pair(self.options.conflate);
         ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
-        self.introduce(&mut ours);
+        self.greeting().say(&mut ours);
         let origin = self.origin();
         self.take_pipe(ours, id, origin);
         self.around
@@ -471,7 +449,7 @@ impl SocketBase {
         }
         let id = self.new_bond(text, text, BondKind::Connected);
         let origin = self.origin();
-        if let Some(bond) = self.bonds.get_mut(&id) {
+        if let Some(bond) = self.bonds.get_mut(id) {
             bond.origin = origin.clone();
         }
         let pipe = (!self.options.immediate).then(|| {
@@ -486,9 +464,7 @@ impl SocketBase {
             pipe,
         };
         self.children += 1;
-        self.around.threads[thread]
-            .mailbox
-            .post(IoCmd::Launch(Box::new(spec)));
+        self.around.threads[thread].launch(IoCmd::Launch(Box::new(spec)));
         Ok(())
     }
 
@@ -509,13 +485,13 @@ impl SocketBase {
         };
         let known = |bond: &Bond| {
             let wildcard = bond.text != bond.resolved && bond.text.contains('*');
-            !bond.closing && (bond.resolved == text || (bond.text == text && !wildcard))
+            !bond.closing && (&*bond.resolved == text || !wildcard)
         };
         let found = self
             .bonds
-            .iter()
+            .called(text)
             .find(|(_, bond)| bond.kind == kind && known(bond));
-        let id = *found.ok_or(Error::NoSuchEndpoint)?.0;
+        let (id, _) = found.ok_or(Error::NoSuchEndpoint)?;
         if text.starts_with("inproc://") {
             self.release_inproc(id, now);
         } else {
@@ -525,19 +501,19 @@ impl SocketBase {
     }
 
     fn release_inproc(&mut self, id: EndpointId, now: Instant) {
-        let Some(bond) = self.bonds.remove(&id) else {
+        let Some(mut bond) = self.bonds.remove(id) else {
             return;
         };
         match bond.kind {
             BondKind::Bound => self.around.registry.unbind(id, &self.mailbox),
             BondKind::Connected => {
                 let said = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::was_written_to);
-                let linger = if bond.pipes.iter().any(said) {
+                let linger = if bond.pipes().iter().any(said) {
                     self.linger()
                 } else {
                     Some(Duration::ZERO)
                 };
-                for key in bond.pipes {
+                for key in bond.take_pipes() {
                     self.pattern.detach(&mut self.pipes, key);
                 }
                 // If nobody has bound the name yet.
@@ -550,57 +526,54 @@ impl SocketBase {
 
     fn release_network(&mut self, id: EndpointId) {
         let linger = self.linger();
-        let Some(bond) = self.bonds.get_mut(&id) else {
+        let Some(bond) = self.bonds.close(id) else {
             return;
         };
-        bond.closing = true;
-        let (pipes, children) = (std::mem::take(&mut bond.pipes), bond.children.clone());
-        if let Some(bond) = self.bonds.get(&id) {
+        let pipes = bond.take_pipes();
+        if let Some(bond) = self.bonds.get(id) {
             self.close_listener(bond);
         }
-        for key in pipes
-            .into_iter()
-            .filter(|key| self.pipes.contains(*key))
-            .collect::<Vec<_>>()
-        {
-            self.pattern.detach(&mut self.pipes, key);
+        for key in pipes {
+            if self.pipes.contains(key) {
+                self.pattern.detach(&mut self.pipes, key);
+            }
         }
-        for child in children {
-            self.close_child(child, linger);
+        if let Some(bond) = self.bonds.get(id) {
+            for child in bond.children() {
+                self.close_child(child, linger);
+            }
         }
     }
 
     /// Whether something of the endpoint's own is still open: its listener, or its session.
     pub(crate) fn is_releasing(&self, id: EndpointId) -> bool {
-        let own_lives = |bond: &Bond| bond.own.is_none_or(|own| bond.children.contains(&own));
-        self.bonds.get(&id).is_some_and(|bond| own_lives(bond))
+        self.bonds.get(id).is_some_and(Bond::own_lives)
     }
 
     /// The endpoint that is being taken back and still has something of its own open.
     pub(crate) fn releasing(&self, text: &str) -> Option<EndpointId> {
-        let known = |bond: &Bond| bond.closing && (bond.resolved == text || bond.text == text);
-        let mut found = self.bonds.iter().filter(|(_, bond)| known(bond));
-        found.find_map(|(id, _)| self.is_releasing(*id).then_some(*id))
+        let mut found = self.bonds.called(text);
+        found.find_map(|(id, bond)| (bond.closing && bond.own_lives()).then_some(id))
     }
 
     /// Whether every endpoint that the socket connects to has a peer there now; of a socket that
     /// connects to none, whether it has a peer.
     pub(crate) fn is_connected(&self) -> bool {
         let is_up = |key: &Key| self.pipes.get(*key).is_some_and(PipeEnd::is_joined);
-        let bonds = self.bonds.values().map(Box::as_ref);
+        let bonds = self.bonds.iter().map(|(_, bond)| bond);
         let connects = |bond: &&Bond| bond.kind == BondKind::Connected && !bond.closing;
         let mut connected = bonds.filter(connects).peekable();
         if connected.peek().is_none() {
             return self.pipes.iter().any(|(_, pipe)| pipe.is_joined());
         }
-        connected.all(|bond| bond.pipes.iter().any(is_up))
+        connected.all(|bond| bond.pipes().iter().any(is_up))
     }
 
     /// Has the monitor told what waits in each pipe; returns how many pipes there are.
     pub(crate) fn report_pipes(&self) -> usize {
-        let bonds = self.bonds.values().map(Box::as_ref);
+        let bonds = self.bonds.iter();
         let bond_of: HashMap<Key, &Bond> = bonds
-            .flat_map(|bond| bond.pipes.iter().map(move |key| (*key, bond)))
+            .flat_map(|(_, bond)| bond.pipes().iter().map(move |key| (*key, bond)))
             .collect();
         for (key, pipe) in self.pipes.iter() {
             let Queued { outbound, inbound } = pipe.queued();
@@ -624,27 +597,13 @@ impl SocketBase {
     }
 
     /// The endpoints in use, for reports.
-    pub(crate) fn endpoints(&self) -> Vec<String> {
-        let open = self.bonds.values().filter(|bond| !bond.closing);
-        open.map(|bond| bond.resolved.clone()).collect()
+    pub(crate) fn addresses(&self) -> &Arc<Addresses> {
+        self.bonds.addresses()
     }
 
     fn new_bond(&mut self, text: &str, resolved: &str, kind: BondKind) -> EndpointId {
-        self.last_bond += 1;
-        let id = EndpointId(self.last_bond);
         resolved.clone_into(&mut self.last_endpoint);
-        let bond = Bond {
-            text: text.to_owned(),
-            resolved: resolved.to_owned(),
-            kind,
-            own: None,
-            children: HashSet::new(),
-            pipes: Vec::new(),
-            origin: Origin::default(),
-            closing: false,
-        };
-        self.bonds.insert(id, Box::new(bond));
-        id
+        self.bonds.insert(text, resolved, kind)
     }
 
     /// These types would gain nothing from a second connection to the same place but doubled
@@ -655,8 +614,8 @@ impl SocketBase {
     }
 
     fn is_connected_to(&self, text: &str) -> bool {
-        let same = |bond: &Bond| bond.kind == BondKind::Connected && bond.text == text;
-        self.bonds.values().any(|bond| same(bond) && !bond.closing)
+        let mut bonds = self.bonds.called(text);
+        bonds.any(|(_, bond)| bond.kind == BondKind::Connected && !bond.closing)
     }
 
     fn choose_thread(&self) -> Result<usize, Error> {
@@ -672,7 +631,7 @@ impl SocketBase {
         Parent {
             mailbox: self.mailbox.clone(),
             endpoint,
-            options: options.into(),
+            options,
             events: self.events.clone(),
             doorkeeper: self.around.registry.clone(),
             roster: self.roster.clone(),
@@ -687,26 +646,23 @@ impl SocketBase {
         }
     }
 
-    /// Says to an inproc peer what goes before all messages.
-    fn introduce(&self, end: &mut PipeEnd) {
-        end.write_uncounted(self.introduction());
-        if let Some(mut hello) = self.options.hello() {
-            // A new pipe has room for a message.
-            let _ = end.write(&mut hello);
+    fn greeting(&self) -> Greeting {
+        Greeting {
+            introduction: self.introduction(),
+            hello: self.options.hello(),
         }
-        end.flush();
     }
 
     /// What an inproc peer is told in place of a handshake.
     fn introduction(&self) -> Msg {
         let mut metadata = Metadata::new();
         let name = self.socket_type().name();
-        metadata.insert(Metadata::SOCKET_TYPE, Bytes::from_static(name.as_bytes()));
+        metadata.insert(Metadata::SOCKET_TYPE, name.as_bytes());
         if !self.options.routing_id.is_empty() {
-            metadata.insert(Metadata::IDENTITY, self.options.routing_id.clone());
+            metadata.insert(Metadata::IDENTITY, &self.options.routing_id);
         }
         for (name, value) in &self.options.metadata {
-            metadata.insert(name, value.clone());
+            metadata.insert(name, value);
         }
         Msg::peer(Arc::new(metadata))
     }
@@ -716,11 +672,8 @@ impl SocketBase {
         if let Some(pipe) = self.pipes.get_mut(key) {
             pipe.attach(self.mailbox.clone(), key);
         }
-        if let Some(bond) = self.bonds.get_mut(&endpoint) {
-            if bond.pipes.len() == bond.pipes.capacity() {
-                bond.pipes.retain(|key| self.pipes.contains(*key));
-            }
-            bond.pipes.push(key);
+        if let Some(bond) = self.bonds.get_mut(endpoint) {
+            bond.add_pipe(key, &self.pipes);
         }
         self.pattern.attach(&mut self.pipes, key, origin);
     }
@@ -798,19 +751,18 @@ impl SocketBase {
 
     /// Whether the socket was ever bound or connected.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.last_bond == 0
+        !self.bonds.had_any()
     }
 
     /// The routing id of the peer that the last connect leads to; ROUTER and STREAM.
     pub(crate) fn last_routing_id(&self) -> Option<&Bytes> {
-        let bond = self.bonds.get(&EndpointId(self.last_bond))?;
-        self.pattern.routing_id_of(*bond.pipes.last()?)
+        self.pattern
+            .routing_id_of(*self.bonds.last()?.pipes().last()?)
     }
 
     /// The number of the peer that the last connect leads to; SERVER and PEER.
     pub(crate) fn last_peer_id(&self) -> Option<u32> {
-        let bond = self.bonds.get(&EndpointId(self.last_bond))?;
-        self.pattern.peer_id_of(*bond.pipes.last()?)
+        self.pattern.peer_id_of(*self.bonds.last()?.pipes().last()?)
     }
 
     /// Ends the connection with the peer of a number; false if there is none.
@@ -820,10 +772,14 @@ impl SocketBase {
         };
         self.pattern.detach(&mut self.pipes, key);
         // A session takes its endpoint along when it goes; over inproc there is none.
-        self.bonds.retain(|_, bond| {
+        let is_its = |bond: &Bond| {
             let is_inproc = bond.text.starts_with("inproc://");
-            bond.kind == BondKind::Bound || !is_inproc || !bond.pipes.contains(&key)
-        });
+            bond.kind == BondKind::Connected && is_inproc && bond.pipes().contains(&key)
+        };
+        let found = self.bonds.iter().find(|(_, bond)| is_its(bond));
+        if let Some((id, _)) = found {
+            self.bonds.remove(id);
+        }
         true
     }
 
@@ -857,13 +813,13 @@ impl SocketBase {
     pub(crate) fn close(&mut self) {
         let linger = self.options.linger.get();
         self.closing = Some(linger);
-        for bond in self.bonds.values() {
+        for (_, bond) in self.bonds.iter() {
             self.close_listener(bond);
         }
         self.pipes = Slab::new();
         self.feeds = Feeds::new();
-        for child in self.bonds.values().flat_map(|bond| &bond.children) {
-            self.close_child(*child, linger);
+        for child in self.bonds.iter().flat_map(|(_, bond)| bond.children()) {
+            self.close_child(child, linger);
         }
     }
 
@@ -878,7 +834,7 @@ fn unconnected(bond: Option<&Bond>) -> EndpointPair {
     let Some(bond) = bond else {
         return EndpointPair::default();
     };
-    let (text, unknown) = (bond.resolved.clone(), String::new());
+    let (text, unknown) = (bond.resolved.to_string(), String::new());
     let (local, remote) = match bond.kind {
         BondKind::Bound => (text, unknown),
         BondKind::Connected => (unknown, text),

@@ -215,8 +215,8 @@ impl Engine for Socks {
         self.inner.push(msg);
     }
 
-    fn wants_runs(&self) -> bool {
-        self.inner.wants_runs()
+    fn run_max(&self) -> usize {
+        self.inner.run_max()
     }
 
     fn push_run(&mut self, run: Frames<'_>) {

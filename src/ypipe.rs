@@ -45,9 +45,11 @@ const FINISHED: usize = 2;
 const FLAGS: usize = ASLEEP | FINISHED;
 const ONE: usize = 4;
 
-/// The first chunk is small, so that ten thousand idle connections stay cheap. While the reader does
-/// not sleep, each chunk is twice as large as the one before; when it does, half as large.
-const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 128 };
+/// The first chunk has room for who the peer is and a word, so that ten thousand idle connections
+/// stay cheap. While the reader does not sleep, each chunk is twice as large as the one before; when
+/// it does, half as large.
+const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 32 };
+const SMALL_CHUNK: usize = if cfg!(loom) { 1 } else { 128 };
 const LAST_CHUNK: usize = if cfg!(loom) { 2 } else { 64 * 1024 };
 
 /// How many used chunks wait to be filled again, and how many to be let go of by those who keep
@@ -246,6 +248,11 @@ impl<T> Writer<T> {
         self.values.push(value);
     }
 
+    /// Gives back the room for values that are published.
+    pub(crate) fn shrink(&mut self) {
+        self.values.shrink_to_fit();
+    }
+
     fn begin_group(&mut self) {
         self.mark = Some(Mark {
             tail: Cursor {
@@ -265,7 +272,7 @@ impl<T> Writer<T> {
         } else {
             present * 2
         };
-        let wanted = wanted.clamp(FIRST_CHUNK, LAST_CHUNK).max(len);
+        let wanted = wanted.clamp(SMALL_CHUNK, LAST_CHUNK).max(len);
         let chunk = self
             .spare(wanted)
             .unwrap_or_else(|| Arc::new(Chunk::new(wanted)));
@@ -425,6 +432,11 @@ impl<T> Reader<T> {
             std::mem::swap(&mut self.values, &mut *self.shared.values.lock());
         }
         self.values.pop_front()
+    }
+
+    /// Gives back the room for values that were taken.
+    pub(crate) fn shrink(&mut self) {
+        self.values.shrink_to_fit();
     }
 
     #[inline]

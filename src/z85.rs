@@ -19,7 +19,7 @@ const DIGITS: &[u8; 85] =
 /// # Errors
 /// [`Error::InvalidArgument`] unless the number of bytes is a multiple of four.
 pub fn z85_encode(bytes: &[u8]) -> Result<String> {
-    if bytes.len() % 4 != 0 {
+    if !bytes.len().is_multiple_of(4) {
         return Err(Error::InvalidArgument("Z85 takes four bytes at a time"));
     }
     let digits = bytes.chunks_exact(4).flat_map(|group| {
@@ -39,7 +39,7 @@ pub fn z85_encode(bytes: &[u8]) -> Result<String> {
 /// [`Error::InvalidArgument`] unless the text is groups of five of Z85's characters, each of a
 /// value that four bytes can have.
 pub fn z85_decode(text: &str) -> Result<Vec<u8>> {
-    if text.len() % 5 != 0 {
+    if !text.len().is_multiple_of(5) {
         return Err(Error::InvalidArgument(
             "Z85 text has five characters at a time",
         ));

@@ -92,8 +92,8 @@ impl Engine for LineEngine {
         self.put(&msg);
     }
 
-    fn wants_runs(&self) -> bool {
-        true
+    fn run_max(&self) -> usize {
+        64 * 1024
     }
 
     fn push_run(&mut self, run: Frames<'_>) {

@@ -16,6 +16,8 @@ use crate::amp::{Cut, Decoder, Limits, Walk, walk};
 
 /// About how many bytes of messages are handed on at once.
 const RUN_MAX: usize = 16 * 1024;
+/// How many bytes of messages are taken from the pipe at once.
+const TAKEN_MAX: usize = 64 * 1024;
 /// No more is taken into the batch than this many bytes and one run.
 const BATCH_MAX: usize = 256 * 1024;
 
@@ -142,15 +144,12 @@ impl Engine for AmpEngine {
         self.batch.push_body(msg);
     }
 
-    fn wants_runs(&self) -> bool {
-        true
+    fn run_max(&self) -> usize {
+        TAKEN_MAX
     }
 
     fn push_run(&mut self, run: Frames<'_>) {
-        let frames = match &run {
-            Frames::Copy(bytes) => bytes,
-            Frames::Keep(bytes) => &bytes[..],
-        };
+        let frames = run.as_ref();
         let out = self.batch.raw();
         out.reserve(frames.len());
         for body in bodies(frames) {

@@ -229,8 +229,23 @@ impl Out<c_void> {
         if self.0.is_null() {
             return false;
         }
+        let to = self.0.cast::<u8>();
+        // The two of these may overlap: small bodies are not worth a call.
+        if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
+            if bytes.len() <= 32 {
+                // SAFETY: A1; there is room for all of `bytes`, which are 16 at least.
+                unsafe { to.cast::<[u8; 16]>().write_unaligned(*first) };
+                // SAFETY: as above.
+                unsafe {
+                    to.add(bytes.len() - 16)
+                        .cast::<[u8; 16]>()
+                        .write_unaligned(*last)
+                };
+                return true;
+            }
+        }
         // SAFETY: A1; what is written lies in memory of our own.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.0.cast(), bytes.len()) };
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
         true
     }
 }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use crate::abi::Done;
 use crate::bell::{Bell, Listeners};
 use crate::errno::Errno;
+use crate::frees;
 use crate::handle::{Handle, kind};
 
 const IO_THREADS: c_int = 1;
@@ -71,8 +72,10 @@ struct Ending {
 
 impl Context {
     fn new() -> Arc<Self> {
+        let ctx = Ctx::new();
+        ctx.set_thread_start(frees::give_back_at_once);
         Arc::new(Self {
-            ctx: Ctx::new(),
+            ctx,
             process: std::process::id(),
             settings: Mutex::new(Settings {
                 io_threads: 1,
@@ -114,6 +117,7 @@ impl Context {
         let (ctx, done) = (self.ctx.clone(), ending.clone());
         with_signals_blocked(|| {
             std::thread::spawn(move || {
+                frees::give_back_at_once();
                 // Without a time limit there is no error.
                 let _ = ctx.term(None);
                 done.is_over.store(true, Ordering::Release);
@@ -342,14 +346,16 @@ abi! {
     ) -> Result<Done, Errno> {
         let context = context(place)?;
         let len = len.get().ok_or(Errno::INVALID)?;
-        let found = if option == THREAD_NAME_PREFIX {
+        let is_text = option == THREAD_NAME_PREFIX;
+        let found = if is_text {
             let mut prefix = context.settings.lock().name_prefix.clone().into_bytes();
             prefix.push(0);
             prefix
         } else {
             context.get(option)?.to_ne_bytes().to_vec()
         };
-        if *len < found.len() || !value.copy(&found) {
+        let fits = *len == found.len() || (is_text && *len > found.len());
+        if !fits || !value.copy(&found) {
             return Err(Errno::INVALID);
         }
         *len = found.len();

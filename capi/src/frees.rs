@@ -1,55 +1,83 @@
 //! Memory that C gave for messages, and when it gives it back.
 //!
 //! The function that takes it back may call the library again, even with the socket that just
-//! dropped the message. So while a call is under way on a thread, what it drops is put aside, and
-//! given back when nothing of the library is on that thread's stack any more, nor any lock held.
-//! On threads of the engine it is given back at once.
+//! dropped the message. So what is dropped on the program's threads, which is in calls of the
+//! library, is put aside, and given back at the end of the call, when no lock is held any more. On
+//! threads of the engine it is given back at once.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::abi::{FreeFn, Opaque};
 
+/// How much is put aside on all threads together: a call that finds nothing here need not look for
+/// what its thread has, which costs more.
+static PUT_ASIDE: AtomicUsize = AtomicUsize::new(0);
+
 thread_local! {
-    /// Twice the depth of calls, plus one if something is put aside. A place of its own, so that
-    /// a call that puts nothing aside costs little.
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static ASIDE: RefCell<VecDeque<Release>> = const { RefCell::new(VecDeque::new()) };
+    static OWN: Own = const {
+        Own {
+            at_once: Cell::new(false),
+            giving_back: Cell::new(false),
+            aside: RefCell::new(VecDeque::new()),
+        }
+    };
 }
 
-const CALL: usize = 2;
-const ANY: usize = 1;
+/// What a thread has.
+#[derive(Debug)]
+struct Own {
+    at_once: Cell<bool>,
+    giving_back: Cell<bool>,
+    aside: RefCell<VecDeque<Release>>,
+}
+
+impl Own {
+    /// Gives back what is put aside; what is put aside by that, too, and not in the midst of it.
+    fn give_back(&self) {
+        if self.giving_back.replace(true) {
+            return;
+        }
+        let next = || self.aside.borrow_mut().pop_front();
+        while let Some(release) = next() {
+            PUT_ASIDE.fetch_sub(1, Ordering::Relaxed);
+            release.run();
+        }
+        self.giving_back.set(false);
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
 
 /// Runs a call of the library, and then gives back what it dropped.
 #[inline(always)]
 pub(crate) fn during<R>(call: impl FnOnce() -> R) -> R {
-    DEPTH.with(|depth| {
-        depth.set(depth.get() + CALL);
-        let result = call();
-        depth.set(depth.get() - CALL);
-        if depth.get() == ANY {
-            give_back_all(depth);
-        }
-        result
-    })
+    let result = call();
+    settle();
+    result
 }
 
 /// Gives back what was put aside. For calls that are about to wait, and hold nothing.
+#[inline(always)]
 pub(crate) fn settle() {
-    DEPTH.with(|depth| {
-        if depth.get() & ANY != 0 {
-            give_back_all(depth);
-        }
-    });
+    if PUT_ASIDE.load(Ordering::Relaxed) != 0 {
+        settle_own();
+    }
 }
 
 #[cold]
-fn give_back_all(depth: &Cell<usize>) {
-    depth.set(depth.get() & !ANY);
-    let next = || ASIDE.with(|aside| aside.borrow_mut().pop_front());
-    while let Some(release) = next() {
-        release.run();
-    }
+fn settle_own() {
+    let _ = OWN.try_with(Own::give_back);
+}
+
+/// On this thread nothing of the library is in the way of what gives memory back.
+pub(crate) fn give_back_at_once() {
+    let _ = OWN.try_with(|own| own.at_once.set(true));
 }
 
 /// How memory is given back.
@@ -69,16 +97,16 @@ impl Release {
     }
 
     fn run_when_safe(self) {
-        let depth = DEPTH.get();
-        if depth < CALL {
-            return self.run();
-        }
         let mut release = Some(self);
-        // The list may be gone already, at the end of the thread.
-        let kept = ASIDE.try_with(|aside| aside.borrow_mut().extend(release.take()));
-        match (kept, release) {
-            (Err(_), Some(release)) => release.run(),
-            _ => DEPTH.set(depth | ANY),
+        // The thread may be at its end already.
+        let _ = OWN.try_with(|own| {
+            if !own.at_once.get() {
+                own.aside.borrow_mut().extend(release.take());
+                PUT_ASIDE.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        if let Some(release) = release {
+            release.run();
         }
     }
 }

@@ -13,6 +13,7 @@ use nix::libc;
 use crate::abi::Done;
 use crate::ctx::with_signals_blocked;
 use crate::errno::Errno;
+use crate::frees;
 use crate::handle::Handle;
 use crate::socket::{Open, SocketHandle, find, send_until};
 
@@ -108,6 +109,7 @@ struct Pump {
 
 impl Pump {
     fn run(mut self) {
+        frees::give_back_at_once();
         while let Some(event) = self.monitor.recv() {
             if self.pass_on(&event).is_err() {
                 break;
@@ -197,6 +199,11 @@ fn numbers(kind: &EventKind) -> Option<(u64, Vec<u64>)> {
         K::Accepted { fd } => (ACCEPTED, int(*fd)),
         K::AcceptFailed { errno } => (ACCEPT_FAILED, int(*errno)),
         K::Closed { fd } => (CLOSED, int(*fd)),
+        // Who closes a connection itself is not told of it.
+        K::Disconnected {
+            reason: Reason::LocalClosed,
+            ..
+        } => return None,
         K::Disconnected { fd, .. } => (DISCONNECTED, int(*fd)),
         K::HandshakeSucceeded => (HANDSHAKE_SUCCEEDED, 0),
         K::HandshakeFailed { reason } => failure(reason),

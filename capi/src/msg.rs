@@ -146,7 +146,7 @@ abi! {
         let source = || msg.metadata().and_then(ferrozmq::Metadata::source_fd);
         Ok(match property {
             MORE => msg.more().into(),
-            SRCFD => source().unwrap_or(-1),
+            SRCFD => source().ok_or(Errno::INVALID)?,
             SHARED => msg.is_shared().into(),
             _ => return Err(Errno::INVALID),
         })

@@ -52,6 +52,7 @@ impl Open {
         }
         socket.set_reconnect_on_protocol_error(false)?;
         socket.set_ipc_takeover(true)?;
+        socket.set_zap_wait_for_lost_handler(true)?;
         let listeners = Arc::<Listeners>::default();
         let told = listeners.clone();
         socket.watch(Some(Box::new(move || told.ring())));
@@ -212,6 +213,10 @@ fn send_again(
 ) -> Result<(), Errno> {
     let deadline = match error {
         Error::Again => patience(flags, open.socket.get_sndtimeo()?),
+        // libzmq drops data that does not say for whom it is.
+        Error::InvalidArgument(_) if open.socket.socket_type() == SocketType::STREAM => {
+            return Ok(());
+        }
         _ => None,
     };
     drop(open);
@@ -325,14 +330,28 @@ fn copy_out(body: &[u8], buffer: &mut Out<c_void>, room: usize) -> c_int {
     size(body.len())
 }
 
-/// An endpoint; what is not UTF-8 is none.
-fn endpoint(text: &In<c_char>) -> Result<&str, Errno> {
-    text.text()
+/// An endpoint of a transport that the socket can have; what is not UTF-8 is none. What comes after the
+/// transport is the engine's to read.
+fn endpoint<'a>(open: &Open, text: &'a In<c_char>) -> Result<&'a str, Errno> {
+    use SocketType::{DGRAM, DISH, RADIO};
+    // So that a context that has ended is told of first.
+    open.socket.get_rcvmore()?;
+    let text = text.text()?;
+    let parts = text.split_once("://");
+    let (transport, _) = parts
+        .filter(|(transport, address)| !transport.is_empty() && !address.is_empty())
+        .ok_or(Errno::INVALID)?;
+    match transport {
+        "tcp" | "ipc" | "inproc" => Ok(text),
+        "udp" if matches!(open.socket.socket_type(), RADIO | DISH | DGRAM) => Ok(text),
+        "udp" => Err(Error::IncompatibleTransport.into()),
+        _ => Err(Errno::PROTOCOL_NOT_SUPPORTED),
+    }
 }
 
 fn release(place: In<c_void>, text: In<c_char>) -> Result<Done, Errno> {
     let open = lock(place)?;
-    let text = endpoint(&text)?;
+    let text = endpoint(&open, &text)?;
     open.heed();
     match open.socket.unbind(text) {
         // It is closed soon; libzmq does not wait for that either.
@@ -432,14 +451,14 @@ abi! {
     /// Takes connections at an endpoint.
     fn zmq_bind(place: In<c_void>, text: In<c_char>) -> Result<Done, Errno> {
         let open = lock(place)?;
-        open.socket.bind(endpoint(&text)?)?;
+        open.socket.bind(endpoint(&open, &text)?)?;
         Ok(Done)
     }
 
     /// Connects to an endpoint, for as long as the socket lives.
     fn zmq_connect(place: In<c_void>, text: In<c_char>) -> Result<Done, Errno> {
         let open = lock(place)?;
-        open.socket.connect(endpoint(&text)?)?;
+        open.socket.connect(endpoint(&open, &text)?)?;
         Ok(Done)
     }
 

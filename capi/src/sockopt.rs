@@ -97,6 +97,8 @@ pub(crate) mod number {
         XPUB_MANUAL_LAST_VALUE = 98;
         SOCKS_USERNAME = 99;
         SOCKS_PASSWORD = 100;
+        IN_BATCH_SIZE = 101;
+        OUT_BATCH_SIZE = 102;
         ONLY_FIRST_SUBSCRIBE = 108;
         RECONNECT_STOP = 109;
         HELLO_MSG = 110;
@@ -119,6 +121,8 @@ pub(crate) struct Told {
     loopback_fastpath: bool,
     /// On types that cannot conflate.
     conflate: bool,
+    /// On types that match nothing.
+    invert_matching: bool,
     /// Which of the two values was set that mean "never".
     no_reconnect: c_int,
 }
@@ -131,6 +135,7 @@ impl Default for Told {
             multicast_maxtpdu: 1500,
             loopback_fastpath: false,
             conflate: false,
+            invert_matching: false,
             no_reconnect: -1,
         }
     }
@@ -214,12 +219,17 @@ impl<'a> Value<'a> {
         std::str::from_utf8(bytes).map_err(|_| Errno::INVALID)
     }
 
-    /// A text; a NULL takes back what was set, and an empty one is none.
-    fn text_or_null(self) -> Result<Option<&'a str>, Errno> {
+    /// A text with whatever is in it.
+    fn whole_text(self) -> Result<&'a str, Errno> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Errno::INVALID)
+    }
+
+    /// Something; a NULL takes back what was set, and nothing is no value.
+    fn or_null(self) -> Result<Option<Self>, Errno> {
         match self.0 {
             None => Ok(None),
             Some([]) => Err(Errno::INVALID),
-            Some(_) => self.text().map(Some),
+            Some(_) => Ok(Some(self)),
         }
     }
 
@@ -227,7 +237,7 @@ impl<'a> Value<'a> {
     fn text_or_none(self) -> Result<Option<&'a str>, Errno> {
         match self.0 {
             None | Some([]) => Ok(None),
-            Some(_) => self.text().map(Some),
+            Some(_) => self.whole_text().map(Some),
         }
     }
 }
@@ -237,6 +247,8 @@ impl<'a> Value<'a> {
 enum Found {
     Int(c_int),
     Long(u64),
+    /// For which there may be more room than it needs.
+    LooseInt(c_int),
     Bytes(Vec<u8>),
     /// With a NUL behind it.
     Text(Vec<u8>),
@@ -254,6 +266,10 @@ impl Found {
             Self::Int(value) => {
                 int = value.to_ne_bytes();
                 (&int[..], true)
+            }
+            Self::LooseInt(value) => {
+                int = value.to_ne_bytes();
+                (&int[..], false)
             }
             Self::Long(value) => {
                 long = value.to_ne_bytes();

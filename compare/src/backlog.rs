@@ -18,7 +18,7 @@ use crate::spec::{Kind, RunSpec, Transport};
 pub(crate) fn run<E: Engine>(spec: &RunSpec) -> Result<()> {
     let directory = TempDir::new()?;
     let endpoint = free_endpoint(spec.transport, &directory)?;
-    let engine = E::new(spec)?;
+    let engine = E::new(spec.setup())?;
     let mut push = engine.socket(Kind::Push, Marks::Lifted)?;
     push.connect(&endpoint)?;
     let mut payload = Payload::new(spec.size);

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::Result;
+use crate::readme::ReadmeArgs;
+use crate::scale::ScaleArgs;
+use crate::scale::player::PlayArgs;
 use crate::spec::{EngineName, Pattern, RunSpec, Transport};
 
 #[derive(Debug, Parser)]
@@ -21,6 +24,13 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Measures what the README shows, draws its charts and prints its tables.
+    Readme(ReadmeArgs),
+    /// What many of something cost: connections, subscriptions, sockets, bytes of a message.
+    Scale(ScaleArgs),
+    /// One process of a measurement of `scale`.
+    #[command(hide = true)]
+    ScalePlay(PlayArgs),
     /// One run of one engine, told as a line of JSON.
     #[command(hide = true)]
     Run(RunArgs),
@@ -70,8 +80,7 @@ pub(crate) struct SuiteArgs {
         default_value = "ferrozmq,libzmq"
     )]
     engines: Vec<EngineName>,
-    /// Add the other engines that this program was built with.
-    #[cfg(feature = "others")]
+    /// Add the other Rust engines; needs `--features others` of cargo.
     #[arg(long)]
     others: bool,
     /// How often each engine is measured.
@@ -118,19 +127,11 @@ impl SuiteArgs {
 
     /// Who is compared, in the order of their runs.
     pub(crate) fn engines(&self) -> Vec<EngineName> {
-        let engines = self.engines.clone();
-        #[cfg(feature = "others")]
-        let engines = with_others(engines, self.others);
+        let others = EngineName::OTHERS.into_iter().filter(|_| self.others);
+        let mut engines = self.engines.clone();
+        engines.extend(others.filter(|other| !self.engines.contains(other)));
         engines
     }
-}
-
-#[cfg(feature = "others")]
-fn with_others(mut engines: Vec<EngineName>, wanted: bool) -> Vec<EngineName> {
-    if wanted && !engines.contains(&EngineName::Omq) {
-        engines.push(EngineName::Omq);
-    }
-    engines
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@ mod outcome;
 mod pin;
 mod play;
 mod plot;
+mod readme;
 mod report;
 mod run;
+mod scale;
 mod spec;
 mod stats;
 mod suite;
@@ -39,6 +41,13 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Some(Command::Run(args)) => run_one(args),
         Some(Command::Backlog(spec)) => run::all_at_once(spec),
+        Some(Command::Readme(args)) => readme::run(args),
+        Some(Command::Scale(args)) => scale::run(args),
+        Some(Command::ScalePlay(args)) => {
+            limit(Duration::from_secs(args.limit));
+            exit_when_a_thread_panics();
+            scale::player::play(args)
+        }
         None => compare(&cli.suite),
     };
     match done {
@@ -85,7 +94,7 @@ fn exit_when_a_thread_panics() {
 }
 
 fn compare(args: &SuiteArgs) -> Result<()> {
-    let compared = suite::run(args)?;
+    let compared = suite::run(suite::cells(args)?, args)?;
     let report = report::markdown(&compared, args);
     println!("{report}");
     if let Some(file) = &args.markdown {
@@ -94,8 +103,5 @@ fn compare(args: &SuiteArgs) -> Result<()> {
     if let Some(directory) = &args.plot {
         plot::charts(&compared, directory)?;
     }
-    match compared.iter().map(|one| one.failures().count()).sum() {
-        0usize => Ok(()),
-        failed => Err(format!("{failed} run(s) failed").into()),
-    }
+    report::check(&compared)
 }

@@ -163,8 +163,10 @@ fn color(engine: EngineName) -> RGBColor {
         EngineName::Ferrozmq => RGBColor(183, 65, 14),
         EngineName::Libzmq => RGBColor(70, 110, 160),
         EngineName::Raw => RGBColor(160, 160, 160),
-        #[cfg(feature = "others")]
         EngineName::Omq => RGBColor(90, 150, 90),
+        EngineName::Rzmq => RGBColor(200, 160, 60),
+        EngineName::Zmqrs => RGBColor(130, 90, 150),
+        EngineName::Monocoque => RGBColor(80, 160, 170),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::thread::available_parallelism;
 
+use crate::Result;
 use crate::cli::SuiteArgs;
 use crate::outcome::Outcome;
 use crate::spec::Pattern;
@@ -49,7 +50,8 @@ pub(crate) fn markdown(compared: &[Compared], args: &SuiteArgs) -> String {
     report
 }
 
-fn preface(args: &SuiteArgs) -> String {
+/// What was measured, and how.
+pub(crate) fn preface(args: &SuiteArgs) -> String {
     let cores = available_parallelism().map_or(0, |cores| cores.get());
     let (major, minor, patch) = zmq::version();
     let places = if args.processes {
@@ -67,6 +69,15 @@ fn preface(args: &SuiteArgs) -> String {
          has the ratios of single rounds.\n",
         args.io_threads, args.peers, args.rounds,
     )
+}
+
+/// # Errors
+/// If a run failed.
+pub(crate) fn check(compared: &[Compared]) -> Result<()> {
+    match compared.iter().map(|one| one.failures().count()).sum() {
+        0usize => Ok(()),
+        failed => Err(format!("{failed} run(s) failed").into()),
+    }
 }
 
 fn table<'a>(pattern: Pattern, compared: impl Iterator<Item = &'a Compared>) -> Table {
@@ -126,7 +137,8 @@ fn p99(outcome: &Outcome) -> f64 {
     outcome.round_trip.map_or(0.0, |trip| trip.p99)
 }
 
-fn failures(compared: &[Compared]) -> String {
+/// Which runs failed, and why.
+pub(crate) fn failures(compared: &[Compared]) -> String {
     let mut text = String::new();
     for one in compared {
         let cell = one.cell;

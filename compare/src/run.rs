@@ -16,7 +16,7 @@ use crate::message::Tally;
 use crate::outcome::{Outcome, RoundTrip};
 use crate::pin;
 use crate::play::{Finding, Stage};
-use crate::spec::{Cast, EngineName, Pattern, RunSpec, Side, Transport};
+use crate::spec::{Cast, EngineName, Kind, Pattern, RunSpec, Side, Transport};
 use crate::stats::percentile;
 use crate::usage::Usage;
 use crate::{Result, fail};
@@ -52,6 +52,14 @@ fn with_engine(spec: &RunSpec, play: Play<'_>) -> Result<Option<Outcome>> {
         EngineName::Raw => play.with::<engine::raw::Engine>(spec),
         #[cfg(feature = "others")]
         EngineName::Omq => play.with::<engine::omq::Engine>(spec),
+        #[cfg(feature = "others")]
+        EngineName::Rzmq => play.with::<engine::rzmq::Engine>(spec),
+        #[cfg(feature = "others")]
+        EngineName::Zmqrs => play.with::<engine::zmqrs::Engine>(spec),
+        #[cfg(feature = "others")]
+        EngineName::Monocoque => play.with::<engine::monocoque::Engine>(spec),
+        #[cfg(not(feature = "others"))]
+        other => Err(format!("{other} is not built in: add --features others to cargo's").into()),
     }
 }
 
@@ -77,7 +85,7 @@ impl<E: Engine> Theatre<E> {
         let inproc = spec.transport == Transport::Inproc;
         Ok(Self {
             stage: Arc::new(Stage::new(spec)),
-            shared: inproc.then(|| E::new(spec)).transpose()?,
+            shared: inproc.then(|| E::new(spec.setup())).transpose()?,
         })
     }
 
@@ -175,8 +183,12 @@ fn create<E: Engine>(
 ) -> Result<E::Socket> {
     let spec = &stage.spec;
     let start = || {
-        let engine = shared.map_or_else(|| E::new(spec), Ok)?;
-        engine.socket(cast.kind, marks(spec.pattern))
+        let engine = shared.map_or_else(|| E::new(spec.setup()), Ok)?;
+        let mut socket = engine.socket(cast.kind, marks(spec.pattern))?;
+        if cast.kind == Kind::Sub {
+            socket.subscribe(b"")?;
+        }
+        Ok(socket)
     };
     if !spec.pin {
         return start();

@@ -7,6 +7,8 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Setup;
+
 /// What travels between whom.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Pattern {
@@ -37,8 +39,13 @@ pub(crate) enum EngineName {
     Libzmq,
     /// Blocking sockets of the system without an engine: the machine's limit.
     Raw,
-    #[cfg(feature = "others")]
+    /// Of `--others`, as all below.
     Omq,
+    Rzmq,
+    /// zmq.rs, the crate `zeromq`.
+    Zmqrs,
+    /// Its sockets are driven by whoever calls them; one connection each.
+    Monocoque,
 }
 
 macro_rules! named_by_its_value {
@@ -55,15 +62,18 @@ macro_rules! named_by_its_value {
 named_by_its_value!(Pattern, Transport, EngineName);
 
 impl EngineName {
+    /// The engines of `--others`.
+    pub(crate) const OTHERS: [Self; 4] = [Self::Omq, Self::Rzmq, Self::Zmqrs, Self::Monocoque];
+
     /// Whether the engine can play this at all.
     pub(crate) fn can(self, pattern: Pattern, transport: Transport) -> bool {
+        let inproc = transport == Transport::Inproc;
         match self {
-            Self::Ferrozmq | Self::Libzmq => true,
-            Self::Raw => {
-                matches!(pattern, Pattern::Thr | Pattern::Lat) && transport != Transport::Inproc
+            Self::Ferrozmq | Self::Libzmq | Self::Omq | Self::Rzmq => true,
+            Self::Zmqrs => !inproc,
+            Self::Raw | Self::Monocoque => {
+                matches!(pattern, Pattern::Thr | Pattern::Lat) && !inproc
             }
-            #[cfg(feature = "others")]
-            Self::Omq => true,
         }
     }
 }
@@ -115,6 +125,9 @@ pub(crate) enum Kind {
     Sub,
     Req,
     Rep,
+    /// Of `scale` only, as the next.
+    Dealer,
+    Router,
 }
 
 /// The players of one side.
@@ -127,6 +140,14 @@ pub(crate) struct Cast {
 }
 
 impl RunSpec {
+    /// What the engines are told.
+    pub(crate) fn setup(&self) -> Setup {
+        Setup {
+            io_threads: self.io_threads,
+            size: self.size,
+        }
+    }
+
     /// Who plays a side.
     pub(crate) fn cast(&self, side: Side) -> Cast {
         let (near, far) = match self.pattern {

@@ -81,9 +81,8 @@ impl Compared {
     }
 }
 
-/// Runs everything that the arguments ask for.
-pub(crate) fn run(args: &SuiteArgs) -> Result<Vec<Compared>> {
-    let cells = cells(args)?;
+/// Runs each cell as the arguments say.
+pub(crate) fn run(cells: Vec<Cell>, args: &SuiteArgs) -> Result<Vec<Compared>> {
     let engines = args.engines();
     let can = |cell: &Cell| {
         let can = |engine: &&EngineName| engine.can(cell.pattern, cell.transport);
@@ -99,7 +98,8 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<Vec<Compared>> {
     Ok(compared)
 }
 
-fn cells(args: &SuiteArgs) -> Result<Vec<Cell>> {
+/// All that the arguments ask for.
+pub(crate) fn cells(args: &SuiteArgs) -> Result<Vec<Cell>> {
     let transports = args.transports()?;
     let mut cells = Vec::new();
     for &pattern in &args.patterns {
@@ -137,7 +137,7 @@ fn compare(cell: Cell, args: &SuiteArgs, progress: &ProgressBar) -> Compared {
         for (spec, series) in specs.iter().zip(&mut series) {
             announce(progress, cell, series.engine);
             if let (Some(spec), None) = (spec, &series.failure) {
-                match one_run(spec, args.seconds) {
+                match one_run(spec, limit(args.seconds)) {
                     Ok(outcome) => series.outcomes.push(outcome),
                     Err(error) => series.failure = Some(error.to_string()),
                 }
@@ -179,7 +179,7 @@ fn scaled(mut spec: RunSpec, args: &SuiteArgs) -> Result<RunSpec> {
     let most = most_messages(&spec);
     spec.count = spec.count.min(most);
     loop {
-        let secs = one_run(&spec, args.seconds)?.secs;
+        let secs = one_run(&spec, limit(args.seconds))?.secs;
         let wanted = |seconds: f64| (spec.count as f64 * seconds / secs) as u64;
         if secs >= args.seconds * TRIAL || spec.count == most {
             spec.count = wanted(args.seconds).clamp(1, most);
@@ -199,12 +199,20 @@ fn most_messages(spec: &RunSpec) -> u64 {
     }
 }
 
-fn one_run(spec: &RunSpec, seconds: f64) -> Result<Outcome> {
-    let limit = Duration::from_secs_f64(seconds).as_secs() * 20 + 60;
+/// The most time that a run may take which is to take about so many seconds.
+fn limit(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds * 20.0 + 60.0)
+}
+
+/// One run in a process of its own.
+///
+/// # Errors
+/// It failed, or took longer than `limit`.
+pub(crate) fn one_run(spec: &RunSpec, limit: Duration) -> Result<Outcome> {
     let output = Command::new(std::env::current_exe()?)
         .arg("run")
         .args(spec.to_args())
-        .args(["--limit", &limit.to_string()])
+        .args(["--limit", &limit.as_secs().to_string()])
         .stdin(Stdio::null())
         .output()?;
     if output.status.success() {

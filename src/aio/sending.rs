@@ -28,16 +28,15 @@ pub struct Sending<'a, M: Message = Msg> {
 }
 
 impl<'a, M: Message> Sending<'a, M> {
+    #[inline(always)]
     pub(super) fn new(socket: &'a mut AsyncSocket, message: M) -> Self {
-        if !socket.unsent.is_empty() {
-            socket.unsent.clear();
-        }
         Self {
             socket,
             message: Some(message),
         }
     }
 
+    #[inline(always)]
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(message) = &mut self.message {
             message.join()?;
@@ -50,29 +49,47 @@ impl<'a, M: Message> Sending<'a, M> {
             Ok(())
         })
     }
+
+    /// Gives the message to the caller.
+    #[cold]
+    fn fail(&mut self, error: Error) -> Result<(), SendError<M>> {
+        let Some(message) = self.message.take() else {
+            return Ok(());
+        };
+        Err(SendError { error, message })
+    }
+
+    /// Gives the message to the socket.
+    #[cold]
+    fn leave(&mut self) {
+        let left = self.message.take();
+        self.socket.unsent = left.map(M::into_frames).unwrap_or_default();
+    }
 }
 
 impl<M: Message> Future for Sending<'_, M> {
     type Output = Result<(), SendError<M>>;
 
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let sent = ready!(self.poll_message(cx));
-        Poll::Ready(match (sent, self.message.take()) {
-            (Err(error), Some(message)) => Err(SendError { error, message }),
-            (Ok(()) | Err(_), _) => Ok(()),
+        Poll::Ready(match ready!(self.poll_message(cx)) {
+            Ok(()) => Ok(()),
+            Err(error) => self.fail(error),
         })
     }
 }
 
 impl<M: Message> Drop for Sending<'_, M> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(message) = self.message.take() {
-            self.socket.unsent = message.into_frames();
+        if self.message.is_some() {
+            self.leave();
         }
     }
 }
 
 /// Sends a message without waking its receiver: all of it, and leaves `None`; or nothing.
+#[inline]
 pub(super) fn send_unflushed<M: Message>(
     base: &mut SocketBase,
     message: &mut Option<M>,

@@ -14,6 +14,7 @@ use crate::io::poller::Readiness;
 use crate::io::transport::Stream;
 use crate::monitor::{EndpointPair, Reason};
 use crate::msg::{Metadata, Msg};
+use crate::options::Options;
 use crate::record;
 use crate::zap::Verdict;
 
@@ -73,10 +74,17 @@ pub(crate) struct Connection {
     /// The peer, once the handshake is done.
     pub peer: Option<Arc<Metadata>>,
     pub endpoints: Arc<EndpointPair>,
+    /// So many bytes are read at once.
+    read_size: usize,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: Stream, engine: Box<dyn Engine>, endpoints: EndpointPair) -> Self {
+    pub(crate) fn new(
+        stream: Stream,
+        engine: Box<dyn Engine>,
+        endpoints: EndpointPair,
+        options: &Options,
+    ) -> Self {
         Self {
             stream,
             engine,
@@ -90,6 +98,7 @@ impl Connection {
             unstashed: 0,
             peer: None,
             endpoints: Arc::new(endpoints),
+            read_size: options.in_batch_size.unwrap_or(READ_SIZE).min(READ_SIZE),
         }
     }
 
@@ -152,7 +161,7 @@ impl Connection {
         input.clear();
         let body = self.engine.body_space();
         let direct = body.is_some();
-        let space = body.unwrap_or(&mut input.buffer);
+        let space = body.unwrap_or(&mut input.buffer[..self.read_size]);
         let asked = space.len();
         match self.stream.read(space) {
             Ok(0) => return Err(Reason::PeerClosed),
@@ -194,6 +203,11 @@ impl Connection {
         self.readable
     }
 
+    /// Whether the peer has ended its side, though there may be more to read.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        self.hangup
+    }
+
     // ── writing ──────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn wants_messages(&self) -> bool {
@@ -204,8 +218,8 @@ impl Connection {
         self.engine.push(msg);
     }
 
-    pub(crate) fn wants_runs(&self) -> bool {
-        self.engine.wants_runs()
+    pub(crate) fn run_max(&self) -> usize {
+        self.engine.run_max()
     }
 
     pub(crate) fn push_run(&mut self, run: Frames<'_>) {

@@ -20,7 +20,7 @@ use crate::slab::{Key, Slab};
 /// What lives on an I/O thread.
 #[derive(Debug)]
 enum Resident {
-    Listener(Listener),
+    Listener(Box<Listener>),
     Session(Box<SessionBase>),
     Guest(Box<dyn Guest>),
     Datagrams(Box<Datagrams>),
@@ -102,7 +102,7 @@ pub(crate) struct IoCore {
     stopping: bool,
     /// The deadline until which the thread sleeps, if it does.
     waits_until: Option<Instant>,
-    /// When the thread was last signalled.
+    /// When the thread was last signalled, or the help for that ended.
     last_signal: Instant,
     cx: IoContext,
 }
@@ -172,6 +172,8 @@ impl IoCore {
         }
         self.cx.now = now;
         self.run();
+        // A large message takes as long to write as a pause: who has the next one ready streams.
+        self.last_signal = poller::now();
         let settled = self.again.is_empty() && self.cx.mailbox.may_sleep();
         settled && !self.is_done() && !self.must_wake_earlier()
     }
@@ -222,8 +224,9 @@ impl IoCore {
             }
             IoCmd::Listen(spec) => {
                 let threads = self.threads.clone();
-                let key = self
-                    .settle_in(|me, cx| Resident::Listener(Listener::new(*spec, me, threads, cx)));
+                let key = self.settle_in(|me, cx| {
+                    Resident::Listener(Box::new(Listener::new(*spec, me, threads, cx)))
+                });
                 self.with_tenant(key, Resident::turn);
             }
             IoCmd::Datagrams(spec) => {
@@ -267,9 +270,6 @@ impl IoCore {
     }
 
     fn settle_in(&mut self, make: impl FnOnce(ChildId, &IoContext) -> Resident) -> Key {
-        self.threads[self.cx.thread]
-            .load
-            .fetch_add(1, Ordering::Relaxed);
         let (thread, cx) = (self.cx.thread, &self.cx);
         self.tenants.insert_with(|key| Tenant {
             resident: make(ChildId { thread, key }, cx),

@@ -133,9 +133,7 @@ impl Listener {
             link,
             pipe: None,
         };
-        self.threads[thread]
-            .mailbox
-            .post(IoCmd::Launch(Box::new(spec)));
+        self.threads[thread].launch(IoCmd::Launch(Box::new(spec)));
     }
 
     /// When [`Listener::turn`] is to be called although nothing happened.

@@ -17,6 +17,7 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::socket::SockaddrStorage;
 
 use crate::endpoint::{Host, HostPort};
+use crate::signaler::ThreadStart;
 
 /// How many lookups run at the same time; a fifth one waits for the first that is done.
 const MAX_THREADS: usize = 4;
@@ -41,6 +42,7 @@ pub(crate) struct Resolver {
 struct Pool {
     jobs: Receiver<Job>,
     name: String,
+    start: ThreadStart,
     idle: Duration,
     threads: AtomicUsize,
     /// Lookups that are queued or running, their `done` included.
@@ -56,15 +58,16 @@ struct Job {
 
 impl Resolver {
     /// A resolver without threads yet; theirs will be called `name`.
-    pub(crate) fn new(name: impl Into<String>) -> Self {
-        Self::with_idle(name.into(), IDLE)
+    pub(crate) fn new(name: impl Into<String>, start: ThreadStart) -> Self {
+        Self::with_idle(name.into(), start, IDLE)
     }
 
-    fn with_idle(name: String, idle: Duration) -> Self {
+    fn with_idle(name: String, start: ThreadStart, idle: Duration) -> Self {
         let (sender, receiver) = unbounded();
         let pool = Pool {
             jobs: receiver,
             name,
+            start,
             idle,
             threads: AtomicUsize::new(0),
             unfinished: AtomicUsize::new(0),
@@ -119,7 +122,10 @@ impl Pool {
         let pool = Arc::clone(self);
         let started = thread::Builder::new()
             .name(self.name.clone())
-            .spawn(move || pool.run());
+            .spawn(move || {
+                pool.start.run();
+                pool.run();
+            });
         if let Err(error) = started {
             log::warn!("no thread for name lookups: {error}");
             self.on_no_thread(&error);

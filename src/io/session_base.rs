@@ -17,7 +17,7 @@ use mio::{Interest, Registry};
 use crate::command::{Answer, ChildId, IoCmd, LinkSpec, Parent, SessionSpec, SocketCmd, Turn};
 use crate::endpoint::{Endpoint, TcpAddress};
 use crate::engine::{Engine, Event, Frames};
-use crate::error::ProtocolError;
+use crate::error::{ProtocolError, ZapError};
 use crate::io::connecter::Backoff;
 use crate::io::connection::{Connection, Input};
 use crate::io::poller::{self, Readiness};
@@ -39,9 +39,6 @@ use crate::zmtp::{EngineSpec, StreamEngine};
 /// How often a session reads or writes before others get their turn.
 const READS_PER_TURN: u32 = 8;
 const WRITES_PER_TURN: u32 = 8;
-
-/// How many bytes of frames are taken from the pipe at once.
-const RUN_MAX: usize = 64 * 1024;
 
 /// How long a finished connection, all of whose messages the peer has or has room for, waits for
 /// the peer to close too. A close with unread input would reset the connection, and what is on the
@@ -86,12 +83,16 @@ enum Link {
 /// Where connections come from.
 #[derive(Debug)]
 enum Role {
-    Dialer {
-        endpoint: Endpoint,
-        backoff: Backoff,
-        addresses: VecDeque<SocketAddr>,
-    },
+    Dialer(Box<Dialer>),
     Acceptor,
+}
+
+#[derive(Debug)]
+struct Dialer {
+    endpoint: Endpoint,
+    backoff: Backoff,
+    /// Those of the host that are still to be tried.
+    addresses: VecDeque<SocketAddr>,
 }
 
 /// A session.
@@ -133,14 +134,12 @@ impl SessionBase {
         let (role, start) = match link {
             LinkSpec::Connect(endpoint) => {
                 let backoff = Backoff::new(&parent.options.reconnect);
-                (
-                    Role::Dialer {
-                        endpoint,
-                        backoff,
-                        addresses: VecDeque::new(),
-                    },
-                    Start::Dial,
-                )
+                let dialer = Dialer {
+                    endpoint,
+                    backoff,
+                    addresses: VecDeque::new(),
+                };
+                (Role::Dialer(Box::new(dialer)), Start::Dial)
             }
             LinkSpec::Accepted {
                 socket,
@@ -332,6 +331,10 @@ impl SessionBase {
             let Link::Up(connection) = &mut self.link else {
                 break;
             };
+            if asking && connection.is_hung_up() {
+                // Whoever it was about cannot be let in any more.
+                return Err(Reason::PeerClosed);
+            }
             // A handshake needs no room, and sending must not wait for who does not receive.
             if asking || (room == 0 && connection.peer.is_some()) {
                 connection.pause(&mut cx.input, cx.now);
@@ -433,17 +436,16 @@ impl SessionBase {
 
     fn dial(&mut self, cx: &mut IoContext) {
         self.link = Link::Gone;
-        let Role::Dialer { endpoint, .. } = &self.role else {
+        let Role::Dialer(dialer) = &self.role else {
             return;
         };
         if self.parent.roster.is_overrun() {
             self.link = Link::Waiting(cx.now + REST);
             return;
         }
-        match endpoint {
+        match &dialer.endpoint {
             Endpoint::Tcp(address) => {
-                let proxy = self.parent.options.tcp.socks.proxy.as_ref();
-                let target = proxy.map_or(&address.target, |(proxy, _)| proxy).clone();
+                let target = self.next_hop(address).target.clone();
                 let ipv6 = self.parent.options.tcp.ipv6;
                 match resolver::immediate(&target, ipv6) {
                     Some(found) => self.on_addresses(found, cx),
@@ -466,8 +468,8 @@ impl SessionBase {
     fn on_addresses(&mut self, found: io::Result<Vec<SocketAddr>>, cx: &mut IoContext) {
         match found {
             Ok(found) => {
-                if let Role::Dialer { addresses, .. } = &mut self.role {
-                    *addresses = found.into();
+                if let Role::Dialer(dialer) = &mut self.role {
+                    dialer.addresses = found.into();
                 }
                 let nobody = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
                 self.try_next_address(Reason::of(&nobody), cx);
@@ -476,23 +478,39 @@ impl SessionBase {
         }
     }
 
+    /// The proxy if there is one.
+    fn next_hop<'a>(&'a self, address: &'a TcpAddress) -> &'a TcpAddress {
+        let proxy = self.parent.options.tcp.socks.proxy.as_ref();
+        proxy.map_or(address, |(proxy, _)| proxy)
+    }
+
     /// Connects to the next address of the host; with none left, `last` is why it failed.
     fn try_next_address(&mut self, last: Reason, cx: &mut IoContext) {
-        let Role::Dialer {
-            endpoint: Endpoint::Tcp(tcp),
-            addresses,
-            ..
-        } = &mut self.role
-        else {
+        let next = match &mut self.role {
+            Role::Dialer(dialer) => dialer.addresses.pop_front(),
+            Role::Acceptor => None,
+        };
+        let Some(address) = next else {
             return self.retry(last, cx);
         };
-        let Some(address) = addresses.pop_front() else {
-            return self.retry(last, cx);
-        };
-        match source_of(tcp, address) {
+        match self.source(address) {
             Ok(source) => self.connect(Target::Tcp { address, source }, cx),
             Err(error) => self.try_next_address(Reason::of(&error), cx),
         }
+    }
+
+    /// The address to connect to `address` from, if there is to be a certain one.
+    fn source(&self, address: SocketAddr) -> io::Result<Option<SocketAddr>> {
+        let Role::Dialer(dialer) = &self.role else {
+            return Ok(None);
+        };
+        let Endpoint::Tcp(tcp) = &dialer.endpoint else {
+            return Ok(None);
+        };
+        let source = self.next_hop(tcp).source.as_ref().or(tcp.source.as_ref());
+        source
+            .map(|source| resolver::resolve_source(source, address))
+            .transpose()
     }
 
     fn connect(&mut self, target: Target, cx: &mut IoContext) {
@@ -564,12 +582,12 @@ impl SessionBase {
 
     /// Waits for the next attempt, if there is to be one.
     fn retry(&mut self, reason: Reason, cx: &IoContext) {
-        let Role::Dialer { backoff, .. } = &mut self.role else {
+        let Role::Dialer(dialer) = &mut self.role else {
             self.link = Link::Gone;
             return;
         };
         let stopped = self.closing.is_some() && self.parent.options.reconnect.stop.after_disconnect;
-        match backoff.next(fastrand::f64()).filter(|_| !stopped) {
+        match dialer.backoff.next(fastrand::f64()).filter(|_| !stopped) {
             Some(interval) => {
                 self.link = Link::Waiting(cx.now + interval);
                 let remote = self.endpoint_text();
@@ -612,15 +630,16 @@ impl SessionBase {
             Some(protocol) => protocol.engine(stream.peer_address()),
             None => engine(options, stream.peer_address(), cx.now),
         };
-        if let Role::Dialer {
-            endpoint: Endpoint::Tcp(address),
-            ..
-        } = &self.role
-        {
-            engine = through_proxy(&options.tcp.socks, address, engine);
+        if let Role::Dialer(dialer) = &mut self.role {
+            dialer.addresses = VecDeque::new();
+            if let Endpoint::Tcp(address) = &dialer.endpoint {
+                engine = through_proxy(&options.tcp.socks, address, engine);
+            }
         }
         let endpoints = EndpointPair { local, remote };
-        self.link = Link::Up(Box::new(Connection::new(stream, engine, endpoints)));
+        self.link = Link::Up(Box::new(Connection::new(
+            stream, engine, endpoints, options,
+        )));
     }
 
     // ── letting the peer in ──────────────────────────────────────────────────────────────────
@@ -654,6 +673,10 @@ impl SessionBase {
         let Some(verdict) = verdict else {
             return Ok(());
         };
+        let is_lost = matches!(verdict, Verdict::Failed(ZapError::HandlerGone));
+        if is_lost && self.parent.options.security.zap.waits_for_lost {
+            return Ok(());
+        }
         self.inquiry = None;
         self.on_verdict(verdict, cx)
     }
@@ -679,8 +702,8 @@ impl SessionBase {
     /// The handshake is done. The socket is told before the monitor is, so that whoever waits for
     /// the event finds the peer there.
     fn on_ready(&mut self, peer: Arc<Metadata>, cx: &IoContext) {
-        if let Role::Dialer { backoff, .. } = &mut self.role {
-            backoff.reset();
+        if let Role::Dialer(dialer) = &mut self.role {
+            dialer.backoff.reset();
         }
         let peer = self.with_source(peer);
         if self.pipe.is_none() {
@@ -738,7 +761,7 @@ impl SessionBase {
     fn introduce_successor(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
         if let Some(peer) = self.successor.take() {
-            pipe.write_uncounted(Msg::peer(peer.clone()));
+            pipe.introduce(Msg::peer(peer.clone()));
             self.introduced = Some(peer);
         }
     }
@@ -766,8 +789,7 @@ impl SessionBase {
         let (mut theirs, mut ours) = pipe::pair(options.conflate);
         theirs.set_hwm(options.send_hwm, options.recv_hwm);
         ours.attach(cx.mailbox.clone(), self.me.key);
-        ours.write_uncounted(Msg::peer(peer));
-        ours.flush();
+        ours.introduce(Msg::peer(peer));
         self.pipe = Some(ours);
         self.bound = true;
         self.tell_endpoints();
@@ -815,10 +837,10 @@ impl SessionBase {
         let broken = matches!(reason, Reason::Protocol(_)) && stop.stop_on_protocol_error;
         match self.role {
             Role::Acceptor => {}
-            Role::Dialer { .. } if broken || (!ready && stop.stop.handshake_failed) => {
+            Role::Dialer(_) if broken || (!ready && stop.stop.handshake_failed) => {
                 self.stop(reason);
             }
-            Role::Dialer { .. } => self.retry(reason, cx),
+            Role::Dialer(_) => self.retry(reason, cx),
         }
     }
 
@@ -841,7 +863,7 @@ impl SessionBase {
         }
         let options = &self.parent.options;
         let Some(pipe) = &mut self.pipe else { return };
-        if options.socket_type.subscribes() && matches!(self.role, Role::Dialer { .. }) {
+        if options.socket_type.subscribes() && matches!(self.role, Role::Dialer(_)) {
             while matches!(pipe.read(), Pop::Item(_)) {}
             pipe.hiccup();
         }
@@ -923,7 +945,7 @@ impl SessionBase {
 
     fn endpoint_text(&self) -> String {
         match &self.role {
-            Role::Dialer { endpoint, .. } => endpoint.to_string(),
+            Role::Dialer(dialer) => dialer.endpoint.to_string(),
             Role::Acceptor => String::new(),
         }
     }
@@ -971,7 +993,7 @@ fn last_word(mut connection: Connection, now: Instant) -> Link {
 /// Takes messages from the pipe until it is empty (true) or the batch is full.
 fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
     while connection.wants_messages() {
-        if connection.wants_runs() && fill_run(connection, pipe, mid_message) {
+        if fill_run(connection, pipe, mid_message) {
             continue;
         }
         match pipe.read() {
@@ -985,9 +1007,9 @@ fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool)
     false
 }
 
-/// Takes frames from the pipe as they are, if there are any such at its front.
+/// Takes frames from the pipe as they are, if there are any such at its front and they are wanted.
 fn fill_run(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
-    let Some((run, bytes)) = pipe.peek_run(RUN_MAX) else {
+    let Some((run, bytes)) = pipe.peek_run(connection.run_max()) else {
         return false;
     };
     if run.len <= COPY_MAX {
@@ -1026,13 +1048,6 @@ fn through_proxy(
         password: options.password.clone(),
     });
     Box::new(Socks::new(address.target.clone(), login, engine))
-}
-
-fn source_of(tcp: &TcpAddress, address: SocketAddr) -> io::Result<Option<SocketAddr>> {
-    tcp.source
-        .as_ref()
-        .map(|source| resolver::resolve_source(source, address))
-        .transpose()
 }
 
 /// Reads and drops what the peer still sends, which may be without end; gone if it has closed

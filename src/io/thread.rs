@@ -16,7 +16,7 @@ use crate::io::core::IoCore;
 use crate::io::poller::{self, Poller};
 use crate::io::resolver::Resolver;
 use crate::io::session_base::IoContext;
-use crate::signaler::Signal;
+use crate::signaler::{Signal, ThreadStart};
 
 /// No core has this number or a higher one.
 const CORES_MAX: usize = 1024;
@@ -96,10 +96,12 @@ impl IoThread {
     pub(crate) fn spawn(
         self,
         name: String,
+        start: ThreadStart,
         pin: Option<usize>,
         spin: u32,
     ) -> io::Result<JoinHandle<()>> {
         std::thread::Builder::new().name(name).spawn(move || {
+            start.run();
             if let Some(id) = pin {
                 // The set of cores that the system takes has no place for others.
                 let exists = id < CORES_MAX;

@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::command::{IoCmd, ZapPeer};
 use crate::error::ZapError;
 use crate::mailbox::Mailbox;
@@ -88,6 +86,6 @@ impl Inquiry {
 /// What the handler's socket is told of us.
 fn introduction() -> Msg {
     let mut metadata = Metadata::new();
-    metadata.insert(Metadata::SOCKET_TYPE, Bytes::from_static(b"REQ"));
+    metadata.insert(Metadata::SOCKET_TYPE, b"REQ");
     Msg::peer(Arc::new(metadata))
 }

@@ -82,8 +82,8 @@ fn groups_and_routing_ids_are_checked() {
 #[test]
 fn metadata_names_ignore_case_and_the_first_value_stands() {
     let mut metadata = Metadata::new();
-    metadata.insert("X-Role", Bytes::from_static(b"one"));
-    metadata.insert("x-role", Bytes::from_static(b"two"));
+    metadata.insert("X-Role", b"one");
+    metadata.insert("x-role", b"two");
     let mut msg = Msg::new();
     msg.set_metadata(Some(&Arc::new(metadata)));
     assert_eq!(msg.gets("X-ROLE"), Some("one"));
@@ -93,9 +93,9 @@ fn metadata_names_ignore_case_and_the_first_value_stands() {
 #[test]
 fn metadata_can_be_had_as_c_strings() {
     let mut metadata = Metadata::new();
-    metadata.insert("X-Role", Bytes::from_static(b"one"));
-    metadata.insert("X-Cut", Bytes::from_static(b"a\0b"));
-    metadata.insert("X-None", Bytes::new());
+    metadata.insert("X-Role", b"one");
+    metadata.insert("X-Cut", b"a\0b");
+    metadata.insert("X-None", b"");
     let c_string = |name| metadata.get_cstr(name).map(|found| found.to_bytes());
     assert_eq!(c_string("X-Role"), Some(&b"one"[..]));
     assert_eq!(c_string("X-Cut"), Some(&b"a"[..]));

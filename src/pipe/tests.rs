@@ -146,6 +146,26 @@ mod plain {
     }
 
     #[test]
+    fn halves_are_counted_from_the_first_message() {
+        let (mut a, mut b) = owners((5, 1), (1, 5));
+        assert!(a.send("alone"));
+        assert!(body(b.end.read()).is_some());
+        // It finds nothing more, and tells of the one.
+        assert!(body(b.end.read()).is_none());
+        assert_eq!(a.end.queued().outbound, 0);
+        assert_eq!(a.send_all(), 10);
+        assert_eq!(a.end.queued().outbound, 11);
+        b.news();
+        for _ in 0..4 {
+            assert!(body(b.end.read()).is_some());
+        }
+        assert_eq!(a.end.queued().outbound, 6);
+        assert_eq!(a.send_all(), 4);
+        while body(b.end.read()).is_some() {}
+        assert_eq!(a.end.queued().outbound, 0);
+    }
+
+    #[test]
     fn a_raised_mark_frees_a_blocked_writer() {
         let (mut a, mut b) = owners((1, 1), (1, 1));
         assert_eq!(a.send_all(), 2);
@@ -212,7 +232,7 @@ mod plain {
     fn the_peer_record_names_the_sender_of_all_that_follows() {
         let (mut a, mut b) = owners((0, 0), (0, 0));
         let mut metadata = Metadata::new();
-        metadata.insert(Metadata::IDENTITY, Bytes::from_static(b"me"));
+        metadata.insert(Metadata::IDENTITY, b"me");
         a.end.write_uncounted(Msg::peer(StdArc::new(metadata)));
         a.send("hello");
         assert!(matches!(b.end.peek(), Pop::Item(_)));
@@ -227,7 +247,7 @@ mod plain {
     fn a_message_read_into_knows_its_new_sender_only() {
         let peer = |name: &'static [u8]| {
             let mut metadata = Metadata::new();
-            metadata.insert(Metadata::IDENTITY, Bytes::from_static(name));
+            metadata.insert(Metadata::IDENTITY, name);
             StdArc::new(metadata)
         };
         let (mut a, mut b) = owners((0, 0), (0, 0));

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::msg::{Metadata, Msg};
@@ -133,7 +132,7 @@ impl Wires {
     /// The peer's connection is up: it says who it is.
     pub(crate) fn introduce(&mut self, peer: Peer, identity: &[u8]) {
         let mut metadata = Metadata::new();
-        metadata.insert(Metadata::IDENTITY, Bytes::copy_from_slice(identity));
+        metadata.insert(Metadata::IDENTITY, identity);
         self.far_end(peer)
             .write_uncounted(Msg::peer(Arc::new(metadata)));
         self.far_end(peer).flush();

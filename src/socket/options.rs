@@ -177,7 +177,8 @@ impl Socket {
     }
 
     /// Sets how long messages that were sent may still be delivered once their endpoint is
-    /// disconnected or the socket closed (`ZMQ_LINGER`); `None` is for ever, zero drops them.
+    /// disconnected or the socket closed (`ZMQ_LINGER`); `None` is for ever, zero drops them. Over
+    /// tcp they are delivered when the peer's system has room for all of them.
     /// Default 30 seconds; zero for SUB, XSUB and DISH, and without [`Ctx::set_blocky`]. Takes effect at
     /// once: what counts is the value at the time of the close.
     ///

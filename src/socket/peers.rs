@@ -90,7 +90,6 @@ impl Socket {
         if !base.disconnect_peer(routing_id) {
             return Err(Error::HostUnreachable);
         }
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(())
     }
 }

@@ -106,7 +106,6 @@ impl Socket {
             return Ok(id);
         }
         let id = base.release(endpoint, true, Instant::now())?;
-        self.ctx.set_endpoints(self.id, base.endpoints());
         Ok(id)
     }
 

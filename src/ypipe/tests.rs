@@ -140,7 +140,7 @@ mod plain {
             assert_eq!(reader.peek(), Pop::Empty);
             assert!(reader.sleep());
         }
-        assert_eq!(writer.tail.chunk.bytes.len(), FIRST_CHUNK);
+        assert_eq!(writer.tail.chunk.bytes.len(), SMALL_CHUNK);
         for _ in 0..1000 {
             writer.append(100, true).fill(1);
             let _ = writer.flush();
@@ -154,7 +154,7 @@ mod plain {
         for _ in 0..100_000 {
             // A reader that sleeps gets small chunks.
             writer.slept = true;
-            writer.append(FIRST_CHUNK, true).fill(1);
+            writer.append(SMALL_CHUNK, true).fill(1);
         }
         assert!(!writer.flush());
         drop(writer);

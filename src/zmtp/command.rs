@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::error::ProtocolError;
 use crate::msg::{GROUP_MAX, Metadata};
 
@@ -127,7 +125,7 @@ pub(crate) fn parse_metadata(mut bytes: &[u8]) -> Result<Metadata, ProtocolError
     let mut count = 0;
     while !bytes.is_empty() {
         let (name, value, rest) = split_property(bytes).ok_or(ProtocolError::InvalidMetadata)?;
-        metadata.insert(name, Bytes::copy_from_slice(value));
+        metadata.insert(name, value);
         bytes = rest;
         count += 1;
         if count > PROPERTIES_MAX {

@@ -15,8 +15,9 @@ use crate::engine::{Engine, Event, Failure, Frames};
 use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
+use crate::record;
 use crate::zap::Verdict;
-use crate::zmtp::cipher::{Cipher, OVERHEAD};
+use crate::zmtp::cipher::{Cipher, OVERHEAD, Opened};
 use crate::zmtp::command::{self, Command};
 use crate::zmtp::frame::{
     COMMAND, Decoder, Frame, Framing, Limit, MORE, RUN_MESSAGE_MAX, head_len,
@@ -26,8 +27,14 @@ use crate::zmtp::group::Groups;
 use crate::zmtp::handshake::{Local, Opening, Progress};
 use crate::zmtp::heartbeat::Heartbeat;
 
-/// No more is taken into the batch than this and one message.
+/// No more is taken into the batch than this and one message or run, unless the options say
+/// otherwise.
 const BATCH_MAX: usize = 256 * 1024;
+
+/// How many bytes of frames are taken from the pipe at once; of those that are sealed fewer, since
+/// each becomes longer by its box.
+const RUN_MAX: usize = 64 * 1024;
+const SEALED_RUN_MAX: usize = 16 * 1024;
 
 /// What an engine is made from.
 #[derive(Debug)]
@@ -43,6 +50,7 @@ pub(crate) struct EngineSpec<'a> {
 pub(crate) struct StreamEngine {
     phase: Phase,
     batch: Batch,
+    batch_max: usize,
 }
 
 #[derive(Debug)]
@@ -60,6 +68,7 @@ impl StreamEngine {
         Self {
             phase: Phase::Opening(Box::new(opening)),
             batch,
+            batch_max: spec.options.out_batch_size.unwrap_or(BATCH_MAX),
         }
     }
 
@@ -151,7 +160,7 @@ impl Engine for StreamEngine {
     }
 
     fn wants_messages(&self) -> bool {
-        matches!(self.phase, Phase::Traffic(_)) && self.batch.pending() < BATCH_MAX
+        matches!(self.phase, Phase::Traffic(_)) && self.batch.pending() < self.batch_max
     }
 
     fn push(&mut self, msg: Msg) {
@@ -161,13 +170,30 @@ impl Engine for StreamEngine {
         }
     }
 
-    fn wants_runs(&self) -> bool {
-        matches!(&self.phase, Phase::Traffic(traffic) if traffic.has_runs)
+    fn run_max(&self) -> usize {
+        match &self.phase {
+            Phase::Traffic(traffic) => traffic.run_max().min(self.batch_max),
+            Phase::Opening(_) | Phase::Failed => 0,
+        }
     }
 
     fn push_run(&mut self, run: Frames<'_>) {
-        debug_assert!(self.wants_runs(), "no run was wanted");
-        self.batch.push_run(run);
+        match &mut self.phase {
+            Phase::Traffic(traffic) => traffic.push_run(run, &mut self.batch),
+            Phase::Opening(_) | Phase::Failed => debug_assert!(false, "no run was wanted"),
+        }
+    }
+
+    fn run<'a>(&'a self, taken: &'a [u8], run: record::Run) -> &'a [u8] {
+        match &self.phase {
+            Phase::Traffic(Traffic {
+                cipher: Some(cipher),
+                ..
+            }) => cipher.opened(),
+            Phase::Opening(_) | Phase::Traffic(_) | Phase::Failed => {
+                &taken[taken.len() - run.len..]
+            }
+        }
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -220,8 +246,8 @@ impl Engine for StreamEngine {
 struct Traffic {
     version: Version,
     publishes: bool,
-    /// Messages go both ways in the form that pipes hold them in, with nothing before or around
-    /// them.
+    /// Messages go both ways in the form that pipes hold them in, with nothing between them; a box
+    /// around each can be taken off.
     has_runs: bool,
     /// The end of a message has not come, so that no run was found: until it does, none is looked
     /// for, lest a message of many frames is looked through again for each of them.
@@ -255,9 +281,7 @@ impl Traffic {
         Self {
             version,
             publishes,
-            has_runs: Framing::of(version) == Framing::V2
-                && !groups.are_sent_along()
-                && cipher.is_none(),
+            has_runs: Framing::of(version) == Framing::V2 && !groups.are_sent_along(),
             mid_message: false,
             message_max,
             message_size: 0,
@@ -287,13 +311,10 @@ impl Traffic {
             if !input.is_empty() {
                 self.heartbeat.on_heard();
             }
-            if self.has_runs && !self.mid_message && self.message_max >= RUN_MESSAGE_MAX {
-                if let Some(run) = self.decoder.take_run(input, room) {
-                    return Ok(Some(Event::Run(run)));
-                }
-            }
-            let Some(Frame { msg, is_command }) = self.next_frame(input)? else {
-                return Ok(None);
+            let Frame { msg, is_command } = match self.next(input, room)? {
+                Some(Opened::Frame(frame)) => frame,
+                Some(Opened::Run(run)) => return Ok(Some(Event::Run(run))),
+                None => return Ok(None),
             };
             if !is_command || !self.version.has_commands() {
                 self.mid_message = msg.more();
@@ -328,14 +349,26 @@ impl Traffic {
         }
     }
 
-    fn next_frame(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ProtocolError> {
-        match &mut self.cipher {
-            None => self.decoder.decode(input),
-            Some(cipher) => match self.decoder.decode_body(input)? {
-                Some(body) => cipher.open(body).map(Some),
-                None => Ok(None),
-            },
-        }
+    /// The next frame, or messages in a row.
+    fn next(&mut self, input: &mut &[u8], room: u64) -> Result<Option<Opened>, ProtocolError> {
+        let takes_runs = self.has_runs && !self.mid_message && self.message_max >= RUN_MESSAGE_MAX;
+        let Some(cipher) = &mut self.cipher else {
+            if takes_runs {
+                if let Some(run) = self.decoder.take_run(input, room) {
+                    return Ok(Some(Opened::Run(run)));
+                }
+            }
+            return Ok(self.decoder.decode(input)?.map(Opened::Frame));
+        };
+        let Some(body) = self.decoder.decode_body(input)? else {
+            return Ok(None);
+        };
+        let opened = if takes_runs {
+            cipher.open_run(body, &self.decoder, input, room)?
+        } else {
+            cipher.open(body).map(Opened::Frame)?
+        };
+        Ok(Some(opened))
     }
 
     /// Commands that mean nothing here are passed over, as ZeroMQ does.
@@ -378,6 +411,22 @@ impl Traffic {
             self.push_frame(group, out);
         }
         self.push_frame(msg, out);
+    }
+
+    fn run_max(&self) -> usize {
+        match (self.has_runs, &self.cipher) {
+            (false, _) => 0,
+            (true, None) => RUN_MAX,
+            (true, Some(_)) => SEALED_RUN_MAX,
+        }
+    }
+
+    fn push_run(&mut self, run: Frames<'_>, out: &mut Batch) {
+        debug_assert!(self.has_runs, "no run was wanted");
+        match &mut self.cipher {
+            None => out.push_run(run),
+            Some(cipher) => cipher.push_run(run.as_ref(), out),
+        }
     }
 
     /// Encodes a frame for the peer.

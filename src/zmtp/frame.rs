@@ -16,7 +16,7 @@ use crate::zmtp::greeting::Version;
 pub(crate) use crate::record::{COMMAND, MORE, head_len};
 
 /// About how many bytes of frames are taken at once.
-const RUN_MAX: usize = 16 * 1024;
+pub(crate) const RUN_MAX: usize = 16 * 1024;
 /// No message in a run is larger than this.
 pub(crate) const RUN_MESSAGE_MAX: u64 = (RUN_MAX + COPY_MAX + 9) as u64;
 /// How much space is made for a body at least, and from how much on that is worth it: what is
@@ -265,7 +265,7 @@ impl Decoder {
     /// nothing while a frame is on its way. Not for the old form.
     pub(crate) fn take_run(&self, input: &mut &[u8], room: u64) -> Option<Run> {
         debug_assert_eq!(self.framing, Framing::V2, "the old form has no runs");
-        if !matches!(&self.reading, Reading::Head(head) if head.len == 0) {
+        if !self.is_between_frames() {
             return None;
         }
         let max = usize::try_from(self.limit.size).map_or(COPY_MAX, |max| max.min(COPY_MAX));
@@ -279,15 +279,26 @@ impl Decoder {
         &mut self,
         input: &mut &'a [u8],
     ) -> Result<Option<Body<'a>>, ProtocolError> {
-        if matches!(&self.reading, Reading::Head(partial) if partial.len == 0) {
-            if let Some((head, len)) = Head::parse(self.framing, input)? {
-                if let Some(body) = input[len..].get(..self.checked(head)?.size) {
-                    *input = &input[len + body.len()..];
-                    return Ok(Some(Body::Lent(body)));
-                }
-            }
+        if let Some((body, end)) = self.peek_body(input) {
+            *input = &input[end..];
+            return Ok(Some(Body::Lent(body)));
         }
         Ok(self.decode(input)?.map(|frame| Body::Whole(frame.msg)))
+    }
+
+    /// The body of the frame at the front of `input` and where that ends, if all of it is there and
+    /// it may be as large as it is; nothing while a frame is on its way.
+    pub(crate) fn peek_body<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
+        if !self.is_between_frames() {
+            return None;
+        }
+        let (head, len) = Head::parse(self.framing, input).ok()??;
+        let body = input[len..].get(..self.checked(head).ok()?.size)?;
+        Some((body, len + body.len()))
+    }
+
+    fn is_between_frames(&self) -> bool {
+        matches!(&self.reading, Reading::Head(partial) if partial.len == 0)
     }
 
     /// Where to read the next bytes to, if the body on its way is large and much is missing.

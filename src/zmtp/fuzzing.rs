@@ -5,6 +5,8 @@
 //! does not depend on how the stream was sliced, what was encoded is decoded to the same, and a
 //! failed engine stays failed. Exists for tests and fuzzers only.
 
+pub(crate) mod handshakes;
+
 use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
@@ -159,6 +161,12 @@ pub(crate) fn command(bytes: &[u8]) {
         return assert_eq!(again, b"", "our READY is none");
     };
     assert_eq!(command::parse_metadata(properties), Ok(metadata));
+}
+
+/// Properties as a handshake carries them.
+#[cfg(test)]
+pub(crate) fn metadata<'a>(properties: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+    command::with_properties(&[], properties)
 }
 
 /// An event as it can be compared: what it is, and its body.

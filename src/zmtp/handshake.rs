@@ -82,16 +82,16 @@ impl Local {
     /// What is known of the peer. Where it is and who it is, others know better than it does.
     fn metadata<'a>(&self, told: impl Iterator<Item = (&'a str, &'a [u8])>) -> Metadata {
         let mut metadata = Metadata::new();
-        if let Some(address) = self.peer_address.clone() {
-            metadata.insert(Metadata::PEER_ADDRESS, address.into());
+        if let Some(address) = &self.peer_address {
+            metadata.insert(Metadata::PEER_ADDRESS, address.as_bytes());
         }
         for (name, value) in self.granted.iter() {
-            metadata.insert(name, Bytes::copy_from_slice(value));
+            metadata.insert(name, value);
         }
         let ours = [Metadata::PEER_ADDRESS, Metadata::USER_ID];
         for (name, value) in told {
             if !ours.iter().any(|known| name.eq_ignore_ascii_case(known)) {
-                metadata.insert(name, Bytes::copy_from_slice(value));
+                metadata.insert(name, value);
             }
         }
         metadata

@@ -3,8 +3,6 @@
 //! Only values to frames and back; whom they travel to, and how long that may take, is the
 //! session's business.
 
-use bytes::Bytes;
-
 use crate::error::ZapError;
 use crate::msg::{Metadata, Msg};
 use crate::zap::{AuthRequest, Credentials, Verdict};
@@ -71,17 +69,19 @@ fn parse(reply: &[Msg]) -> Result<Verdict, ZapError> {
 fn grant(user_id: &[u8], metadata: &[u8]) -> Result<Metadata, ZapError> {
     let mut granted = Metadata::new();
     if !user_id.is_empty() {
-        granted.insert(Metadata::USER_ID, Bytes::copy_from_slice(user_id));
+        granted.insert(Metadata::USER_ID, user_id);
     }
     let more = command::parse_metadata(metadata).map_err(|_| ZapError::InvalidMetadata)?;
     for (name, value) in more.iter() {
-        granted.insert(name, Bytes::copy_from_slice(value));
+        granted.insert(name, value);
     }
     Ok(granted)
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn frames(texts: &[&str]) -> Vec<Msg> {
@@ -137,8 +137,8 @@ mod tests {
     fn a_grant_carries_the_user_id_and_metadata() {
         let mut granted = Metadata::new();
         assert_eq!(reply("200", "", ""), Verdict::Granted(granted.clone()));
-        granted.insert("User-Id", Bytes::from_static(b"admin"));
-        granted.insert("X-Role", Bytes::from_static(b"boss"));
+        granted.insert("User-Id", b"admin");
+        granted.insert("X-Role", b"boss");
         let metadata = "\x06X-Role\0\0\0\x04boss\x07User-Id\0\0\0\x05other";
         assert_eq!(reply("200", "admin", metadata), Verdict::Granted(granted));
     }

@@ -1,13 +1,15 @@
 //! Futures that are dropped at each point where they wait: nothing is lost, torn or doubled.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use ferrozmq::SocketType::{DEALER, PULL, PUSH, REP, REQ, ROUTER};
 use ferrozmq::{AsyncSocket, Error, Msg, Multipart, Socket};
 use futures_util::{SinkExt, StreamExt};
 
-use crate::common::{Rig, Transport, recv, recv_all, recv_numbers, send};
+use crate::common::{Rig, Transport, recv, recv_all, recv_numbers, send, send_numbers};
 use crate::runtime::{block_on, drop_when_woken, poll_once};
 
 fn rig() -> Rig {
@@ -72,6 +74,35 @@ fn a_receive_that_was_woken_takes_nothing() {
 }
 
 #[test]
+fn a_receive_into_a_message_takes_nothing() {
+    let rig = rig();
+    let (mut pull, push) = rig.async_pair(PULL, PUSH);
+    let mut msg = Msg::from("old");
+    drop(pull.recv_msg(&mut msg));
+    assert_eq!(msg, "old");
+    assert!(poll_once(pin!(pull.recv_msg(&mut msg))).is_pending());
+    drop_when_woken(pull.recv_msg(&mut msg), || send(push.get_ref(), &["a"]));
+    assert!(msg.is_empty());
+    block_on(pull.recv_msg(&mut msg)).unwrap();
+    assert_eq!(msg, "a");
+}
+
+#[test]
+fn a_send_of_a_lent_message_leaves_it_as_it_was() {
+    let rig = rig();
+    let (pull, mut push, sent) = full(&rig);
+    let mut waiting = 0..sent;
+    let mut msg = Msg::from("lent");
+    drop(push.send_msg(&mut msg));
+    assert!(poll_once(pin!(push.send_msg(&mut msg))).is_pending());
+    drop_when_woken(push.send_msg(&mut msg), || make_room(&pull, &mut waiting));
+    assert!(msg == *"lent" && push.take_unsent().is_empty());
+    assert!(recv_all(&pull).is_empty());
+    block_on(push.send_msg(&mut msg)).unwrap();
+    assert_eq!(recv(&pull), ["lent"]);
+}
+
+#[test]
 fn a_message_half_received_goes_on_after_a_dropped_receive() {
     let rig = rig();
     let (mut pull, push) = rig.async_pair(PULL, PUSH);
@@ -79,6 +110,79 @@ fn a_message_half_received_goes_on_after_a_dropped_receive() {
     assert_eq!(block_on(pull.recv()).unwrap(), "a");
     drop(pull.recv_multipart());
     assert_eq!(block_on(pull.recv_multipart()).unwrap()[..], ["b", "c"]);
+}
+
+/// Makes calls until one gives way to the runtime's other tasks although it could be done.
+fn poll_until_pending<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Vec<T> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let ready = |poll: Poll<T>| match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    };
+    std::iter::from_fn(|| ready(poll(&mut cx))).collect()
+}
+
+#[test]
+fn a_receive_that_gave_way_takes_nothing() {
+    let rig = rig();
+    let (pull, push) = rig.pair(PULL, PUSH);
+    send_numbers(&push, 0..2000);
+    pull.get_events().unwrap();
+    let mut pull = pull.into_async();
+    let (mut next, mut taken) = (0, Vec::new());
+    for n in 0..5 {
+        let received = poll_until_pending(|cx| match n {
+            0 => pin!(pull.recv())
+                .poll(cx)
+                .map(|message| vec![message.unwrap()]),
+            1 => pin!(pull.recv_multipart())
+                .poll(cx)
+                .map(|message| message.unwrap().into_vec()),
+            2 => pin!(pull.next())
+                .poll(cx)
+                .map(|message| message.unwrap().unwrap().into_vec()),
+            3 => {
+                let mut msg = Msg::new();
+                let polled = pin!(pull.recv_msg(&mut msg)).poll(cx);
+                polled.map(|_| vec![msg])
+            }
+            _ => {
+                let polled = pin!(pull.recv_many(&mut taken, 3)).poll(cx);
+                polled.map(|_| std::mem::take(&mut taken))
+            }
+        });
+        assert!(!received.is_empty());
+        for message in received.into_iter().flatten() {
+            assert_eq!(message, next.to_string().as_str());
+            next += 1;
+        }
+    }
+    recv_numbers(&pull.into_blocking(), next..2000);
+}
+
+#[test]
+fn a_send_that_gave_way_gives_the_message_back() {
+    let rig = rig();
+    let (pull, mut push) = rig.async_pair(PULL, PUSH);
+    let sent = poll_until_pending(|cx| pin!(push.send("one")).poll(cx)).len();
+    assert_eq!(push.take_unsent()[..], ["one"]);
+    let more = poll_until_pending(|cx| pin!(push.send_multipart(["a", "b"])).poll(cx)).len();
+    assert_eq!(push.take_unsent()[..], ["a", "b"]);
+    assert_eq!(recv_all(&pull.into_blocking()).len(), sent + more);
+}
+
+#[test]
+fn a_batch_that_gave_way_goes_on() {
+    let rig = rig();
+    let (pull, push) = (rig.bound(PULL), rig.socket(PUSH));
+    push.set_sndhwm(0).unwrap();
+    push.connect(&pull.last_endpoint()).unwrap();
+    let mut push = push.into_async();
+    let mut queue: VecDeque<Msg> = (0..3000).map(|n: usize| n.to_string().into()).collect();
+    assert!(poll_once(pin!(push.send_many(&mut queue))).is_pending());
+    assert!((1..3000).contains(&queue.len()));
+    block_on(push.send_many(&mut queue)).unwrap();
+    recv_numbers(&pull, 0..3000);
 }
 
 #[test]
@@ -141,7 +245,10 @@ fn a_batch_goes_on_where_it_was_dropped() {
     let mut next = sent;
     while next < 100 {
         assert!(poll_once(pin!(push.send_many(&mut queue))).is_pending() || queue.is_empty());
-        assert!(queue.len() % 2 == 0, "only whole messages are sent");
+        assert!(
+            queue.len().is_multiple_of(2),
+            "only whole messages are sent"
+        );
         for frames in recv_all(&pull) {
             assert_eq!(frames, [next.to_string(), "rest".to_owned()]);
             next += 1;

@@ -1,6 +1,9 @@
 //! What blocking sockets do, awaited, on each runtime.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,6 +17,7 @@ use crate::runtime::{Count, block_on, poll_once};
 crate::on_each_runtime!(
     questions_are_answered,
     a_stream_of_messages_is_complete_and_in_order,
+    messages_are_used_again,
     senders_wait_for_room,
     batches_arrive,
     many_sockets_are_served_at_once,
@@ -60,6 +64,28 @@ async fn a_stream_of_messages_is_complete_and_in_order(rig: Rig) {
         recv_numbers(&mut pull, 0..20_000),
     )
     .await;
+}
+
+async fn messages_are_used_again(rig: Rig) {
+    let (mut rep, mut req) = rig.async_pair(REP, REQ);
+    let server = async {
+        let mut msg = Msg::new();
+        for _ in 0..100 {
+            rep.recv_msg(&mut msg).await.unwrap();
+            rep.send_msg(&mut msg).await.unwrap();
+        }
+    };
+    let client = async {
+        let mut msg = Msg::new();
+        for n in 0..100 {
+            let body = "x".repeat(n);
+            msg.copy_from(body.as_bytes());
+            req.send_msg(&mut msg).await.unwrap();
+            req.recv_msg(&mut msg).await.unwrap();
+            assert_eq!(msg, body.as_str());
+        }
+    };
+    join(server, client).await;
 }
 
 async fn senders_wait_for_room(rig: Rig) {
@@ -172,6 +198,24 @@ fn a_socket_goes_from_blocking_to_async_and_back() {
 }
 
 #[test]
+fn only_a_call_that_waits_keeps_its_waker() {
+    let rig = Rig::new(Transport::Inproc);
+    let (mut pull, mut push) = rig.async_pair(PULL, PUSH);
+    let (count, waker) = Count::new();
+    let mut cx = Context::from_waker(&waker);
+    let kept = || Arc::strong_count(&count) > 2;
+    assert!(pin!(push.send("x")).poll(&mut cx).is_ready());
+    assert!(push.poll_send_ready(&mut cx).is_ready());
+    wait_until(|| pull.get_ref().get_events().unwrap() & POLLIN != 0);
+    assert!(pull.poll_recv(&mut cx).is_ready());
+    assert!(!kept());
+    assert!(pull.poll_recv(&mut cx).is_pending());
+    assert!(kept());
+    block_on(push.send("y")).unwrap();
+    assert!(count.get() > 0 && !kept());
+}
+
+#[test]
 fn a_time_limit_of_zero_does_not_wait() {
     let rig = Rig::new(Transport::Tcp);
     let mut pair = rig.async_bound(PAIR);
@@ -189,6 +233,16 @@ fn what_a_socket_cannot_do_is_an_error() {
     let rig = Rig::new(Transport::Tcp);
     let (mut pull, mut push) = rig.async_pair(PULL, PUSH);
     assert!(matches!(block_on(push.recv()), Err(Error::NotSupported)));
+    let mut msg = Msg::from("lent");
+    assert!(matches!(
+        block_on(pull.send_msg(&mut msg)),
+        Err(Error::NotSupported)
+    ));
+    assert_eq!(msg, "lent");
+    assert!(matches!(
+        block_on(push.recv_msg(&mut msg)),
+        Err(Error::NotSupported)
+    ));
     let failed = block_on(pull.send("x")).unwrap_err();
     assert!(matches!(failed.error, Error::NotSupported));
     assert_eq!(failed.message, "x");

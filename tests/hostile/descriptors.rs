@@ -3,6 +3,7 @@
 
 use std::fs::File;
 
+use ferrozmq::{PollItem, poll};
 use nix::libc;
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::time::TimeValLike;
@@ -124,5 +125,35 @@ fn nothing_can_be_bound() {
             victim.socket.bind(endpoint).unwrap();
         }
         victim.still_serves();
+    });
+}
+
+/// Who is connected goes on talking; only what takes a descriptor fails, with an error.
+#[test]
+fn messages_need_no_descriptors() {
+    in_own_process("descriptors::messages_need_no_descriptors", || {
+        let victim = Victim::new(PULL, TCP);
+        let client = patient(&victim.ctx, PUSH);
+        client.connect(&victim.endpoint).unwrap();
+        client.wait_connected(Some(LIMIT)).unwrap();
+        let inlet = client.sender().unwrap();
+        let quiet = File::open("/dev/null").unwrap();
+        let _hoard = Hoard::take_all();
+        for n in 0..100 {
+            let body = vec![b'x'; n * 1000];
+            client.send(body.clone(), 0).unwrap();
+            assert_eq!(victim.socket.recv_msg(0).unwrap(), body[..]);
+        }
+        inlet.send("by a sender", 0).unwrap();
+        client.get_events().unwrap();
+        assert_eq!(victim.socket.recv_string(0).unwrap(), "by a sender");
+        client.send("found by polling", 0).unwrap();
+        let mut items = [victim.socket.as_poll_item(POLLIN)];
+        assert_eq!(poll(&mut items, Some(LIMIT)).unwrap(), 1);
+        let fd = std::os::fd::AsFd::as_fd(&quiet);
+        let mut items = [items[0], PollItem::from_fd(fd, POLLIN)];
+        let error = poll(&mut items, Some(LIMIT)).unwrap_err();
+        assert_eq!(error.errno(), libc::EMFILE, "{error}");
+        victim.receive("found by polling");
     });
 }

@@ -261,6 +261,19 @@ fn the_linger_time_that_counts_is_the_last(rig: &Rig) {
 }
 
 #[test]
+fn a_closed_socket_soon_makes_place_for_another() {
+    let ctx = Ctx::new();
+    ctx.set_max_sockets(2).unwrap();
+    let _kept = ctx.socket(PULL).unwrap();
+    for _ in 0..1000 {
+        drop(ctx.socket(PUSH).unwrap());
+    }
+    let _other = ctx.socket(PUSH).unwrap();
+    let refused = ctx.socket(PUSH);
+    assert!(matches!(refused, Err(Error::TooManySockets)), "{refused:?}");
+}
+
+#[test]
 fn a_connect_that_waits_for_a_bind_in_the_process_does_not_hold_up_the_end() {
     let rig = Rig::new(Transport::Inproc);
     let (ctx, push) = unheard(&rig.fresh_endpoint(), None);

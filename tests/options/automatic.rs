@@ -25,6 +25,23 @@ fn a_hello_is_the_first_message_of_every_connection() {
 }
 
 #[test]
+fn a_hello_is_heard_from_a_socket_that_is_in_no_call() {
+    let ctx = Ctx::new();
+    let (client, server) = (socket(&ctx, CLIENT), socket(&ctx, SERVER));
+    server.set_hello_msg(b"welcome").unwrap();
+    client.set_hello_msg(b"hello").unwrap();
+    server.bind("inproc://bound-first").unwrap();
+    client.connect("inproc://bound-first").unwrap();
+    assert_eq!(client.recv_msg(0).unwrap(), "welcome");
+    client.connect("inproc://bound-later").unwrap();
+    server.bind("inproc://bound-later").unwrap();
+    assert_eq!(client.recv_msg(0).unwrap(), "welcome");
+    for _ in 0..2 {
+        assert_eq!(server.recv_msg(0).unwrap(), "hello");
+    }
+}
+
+#[test]
 fn a_hello_is_said_again_after_a_reconnect() {
     let ctx = Ctx::new();
     let dealer = socket(&ctx, DEALER);

@@ -121,6 +121,23 @@ fn messages_go_through_the_proxy() {
 }
 
 #[test]
+fn the_way_to_the_proxy_may_begin_at_a_certain_address() {
+    let ctx = Ctx::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap();
+    for (source, endpoint, expected) in [
+        ("127.0.0.2:0;", "tcp://host:1", "127.0.0.2"),
+        ("", "tcp://127.0.0.3:*;host:1", "127.0.0.3"),
+        ("127.0.0.2:*;", "tcp://127.0.0.3:*;host:1", "127.0.0.2"),
+    ] {
+        let push = push(&ctx, &format!("{source}{proxy}"));
+        push.connect(endpoint).unwrap();
+        let (_client, from) = listener.accept().unwrap();
+        assert_eq!(from.ip().to_string(), expected);
+    }
+}
+
+#[test]
 fn the_proxy_may_want_to_know_who_we_are() {
     let ctx = Ctx::new();
     let (pull, endpoint) = hidden(&ctx);

@@ -124,6 +124,10 @@ fn system_sockets() {
     let too_large = [Some(1 << 31)];
     check!(PUSH, get_sndbuf == None, set_sndbuf: sizes, not too_large);
     check!(PUSH, get_rcvbuf == None, set_rcvbuf: sizes, not too_large);
+    let batches = [Some(1), Some(i32::MAX as usize), None];
+    let no_batches = [Some(0), Some(1 << 31)];
+    check!(PUSH, get_in_batch_size == None, set_in_batch_size: batches, not no_batches);
+    check!(PUSH, get_out_batch_size == None, set_out_batch_size: batches, not no_batches);
     check!(PUSH, is_ipv6 == false, set_ipv6: [true, false]);
     check!(PUSH, is_ipc_takeover == false, set_ipc_takeover: [true, false]);
     check!(PUSH, get_backlog == 100, set_backlog: [0, i32::MAX as u32], not [1 << 31]);

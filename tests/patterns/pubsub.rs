@@ -30,6 +30,18 @@ on_network_transports!(
     more_topics_than_the_mark_all_arrive,
 );
 
+#[test]
+fn who_waited_for_a_subscriber_knows_its_topics_when_it_is_bound() {
+    let rig = Rig::new(Transport::Inproc);
+    let (publisher, subscriber) = (rig.socket(PUB), rig.socket(SUB));
+    publisher.connect("inproc://later").unwrap();
+    send(&publisher, &["too early"]);
+    subscriber.set_subscribe(b"").unwrap();
+    subscriber.bind("inproc://later").unwrap();
+    send(&publisher, &["in time"]);
+    assert_eq!(recv(&subscriber), ["in time"]);
+}
+
 fn subscriber(rig: &Rig, publisher: &Socket, topics: &[&str]) -> Socket {
     let subscriber = rig.socket(SUB);
     for topic in topics {

@@ -45,6 +45,25 @@ fn recv_bytes(stream: &Socket, id: &[u8], size: usize) -> Vec<u8> {
 }
 
 #[test]
+fn no_frame_is_longer_than_what_is_read_at_once() {
+    let rig = rig();
+    let stream = rig.socket(STREAM);
+    stream.set_in_batch_size(Some(100)).unwrap();
+    stream.bind("tcp://127.0.0.1:*").unwrap();
+    let mut client = plain_client(&stream);
+    let (id, _) = recv_from(&stream);
+    client.write_all(&[7; 1000]).unwrap();
+    let mut received = 0;
+    while received < 1000 {
+        let frames = stream.recv_multipart(0).unwrap();
+        assert_eq!(frames[0], *id);
+        assert!((1..=100).contains(&frames[1].len()));
+        received += frames[1].len();
+    }
+    assert_eq!(received, 1000);
+}
+
+#[test]
 fn a_plain_peer_is_served() {
     let rig = rig();
     let stream = rig.bound(STREAM);

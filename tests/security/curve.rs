@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ferrozmq::{Curve, CurveKeyPair, DONTWAIT, Msg, ProtocolError, Security};
+use ferrozmq::{Curve, CurveKeyPair, DONTWAIT, Msg, ProtocolError, SecretKey, Security};
 
 use super::zap::Handler;
 use super::*;
@@ -214,19 +214,54 @@ fn other_mechanisms_and_old_peers_are_refused() {
     server.hears(&server.client(PUSH, keys.client()));
 }
 
+/// A HELLO that a server whose secret key is all ones takes.
+fn hello() -> Vec<u8> {
+    let transient = "a4e09292b651c278b9772c569f5fa9bb13d906b46ab68c9df9dc2b4409f8a209";
+    let signature = "\
+        0c4b470e801931a5748d532d10272977b9e3a1a84fd2032fbc16c6562de363c355c020dfdef788f5\
+        21620624c4bd583a39f56b569d892837d827c280423c1739dbac7fe90d104d72f6beff18739eac8c";
+    let hex = |text: &str| -> Vec<u8> {
+        let digits = (0..text.len()).step_by(2).map(|at| &text[at..at + 2]);
+        digits
+            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+            .collect()
+    };
+    let number = 1u64.to_be_bytes();
+    let version_and_padding = [&[1, 0][..], &[0; 72]].concat();
+    let fields = [
+        version_and_padding,
+        hex(transient),
+        number.to_vec(),
+        hex(signature),
+    ];
+    command("HELLO", &fields.concat())
+}
+
 #[test]
 fn who_never_shows_a_key_gets_no_messages() {
-    let (ctx, keys) = (Ctx::new(), Keys::new());
+    let (ctx, mut keys) = (Ctx::new(), Keys::new());
+    keys.server = SecretKey::from([1; 32]).into();
+    let stops = [
+        vec![],
+        greeting(3, 1, "CURVE"),
+        [greeting(3, 1, "CURVE"), hello()].concat(),
+    ];
     for socket_type in [PUSH, DEALER] {
         let server = Server::new(&ctx, socket_type, |socket| {
             keys.server()(socket);
             socket.set_handshake_ivl(Some(LIMIT)).unwrap();
         });
-        let _idle: Vec<_> = (0..10)
-            .map(|_| {
+        let _idle: Vec<_> = (0..12)
+            .map(|n| {
+                let stop = &stops[n % 3];
                 let mut peer = RawPeer::connect(&server.socket.last_endpoint());
-                peer.send(&greeting(3, 1, "CURVE"));
-                peer.read(64);
+                peer.send(stop);
+                let answer = match stop.len() {
+                    0 => 0,
+                    64 => 64,
+                    _ => 64 + 2 + 168,
+                };
+                peer.read(answer);
                 peer
             })
             .collect();

@@ -7,7 +7,7 @@ use ferrozmq::{Plain, ProtocolError, Security, ZapError};
 use super::zap::Handler;
 use super::*;
 use crate::common::await_loss;
-use crate::peer::{RawPeer, greeting};
+use crate::peer::{RawPeer, command, greeting};
 
 fn secured(security: Security) -> impl FnOnce(&Socket) {
     move |socket| socket.set_security(security).unwrap()
@@ -103,19 +103,34 @@ fn other_mechanisms_and_old_peers_are_refused() {
 fn a_client_that_never_finishes_gets_no_messages() {
     let ctx = Ctx::new();
     let _judge = judge(&ctx);
-    let server = Server::new(&ctx, PUSH, secured(Plain::server()));
-    let _idle: Vec<_> = (0..10)
-        .map(|_| {
-            let mut peer = RawPeer::connect(&server.socket.last_endpoint());
-            peer.send(&greeting(3, 1, "PLAIN"));
-            peer.read(64);
-            peer
-        })
-        .collect();
-    let client = server.client(PULL, secured(Plain::client("admin", "secret")));
-    for n in 0..100 {
-        server.socket.send(n.to_string(), 0).unwrap();
-        assert_eq!(client.socket.recv_string(0).unwrap(), n.to_string());
+    let hello = command("HELLO", b"\x05admin\x06secret");
+    for (socket_type, peer_type) in [(PUSH, PULL), (DEALER, DEALER)] {
+        let server = Server::new(&ctx, socket_type, secured(Plain::server()));
+        // The last of them has shown its password, and says no more.
+        let stops = [
+            vec![],
+            greeting(3, 1, "PLAIN"),
+            [&greeting(3, 1, "PLAIN")[..], &hello].concat(),
+        ];
+        let _idle: Vec<_> = (0..12)
+            .map(|n| {
+                let stop = &stops[n % 3];
+                let mut peer = RawPeer::connect(&server.socket.last_endpoint());
+                peer.send(stop);
+                let answer = match stop.len() {
+                    0 => 0,
+                    64 => 64,
+                    _ => 64 + 2 + b"\x07WELCOME".len(),
+                };
+                peer.read(answer);
+                peer
+            })
+            .collect();
+        let client = server.client(peer_type, secured(Plain::client("admin", "secret")));
+        for n in 0..100 {
+            server.socket.send(n.to_string(), 0).unwrap();
+            assert_eq!(client.socket.recv_string(0).unwrap(), n.to_string());
+        }
     }
 }
 

@@ -274,6 +274,41 @@ fn a_handler_that_goes_away_lets_nobody_in() {
 }
 
 #[test]
+fn a_peer_can_be_kept_waiting_when_its_handler_is_gone() {
+    let ctx = Ctx::new();
+    let handler = patient(&ctx, REP);
+    handler.bind(ENDPOINT).unwrap();
+    let server = Server::new(&ctx, PULL, |socket| {
+        with_domain(socket);
+        socket.set_zap_wait_for_lost_handler(true).unwrap();
+    });
+    let client = server.client(PUSH, |_| ());
+    handler.recv_multipart(0).unwrap();
+    drop(handler);
+    let failed = |kind: &EventKind| matches!(kind, EventKind::HandshakeFailed { .. });
+    while let Some(event) = server.monitor.recv_timeout(SHORT) {
+        assert!(!failed(&event.kind), "{event}");
+    }
+    drop(client);
+    assert_eq!(server.failure(), Reason::PeerClosed);
+}
+
+#[test]
+fn a_peer_that_goes_while_a_handler_thinks_is_given_up_at_once() {
+    let ctx = Ctx::new();
+    let handler = patient(&ctx, ROUTER);
+    handler.bind(ENDPOINT).unwrap();
+    let server = Server::new(&ctx, PULL, |socket| {
+        with_domain(socket);
+        socket.set_handshake_ivl(None).unwrap();
+    });
+    let client = server.client(PUSH, |_| ());
+    handler.recv_multipart(0).unwrap();
+    drop(client);
+    assert_eq!(server.failure(), Reason::PeerClosed);
+}
+
+#[test]
 fn a_silent_handler_holds_up_a_handshake_and_nothing_else() {
     let ctx = Ctx::new();
     let handler = patient(&ctx, ROUTER);

@@ -93,6 +93,24 @@ fn a_send_that_waits_gives_its_message_back() {
 }
 
 #[test]
+fn a_send_that_gave_way_has_its_message_still() {
+    let rig = Rig::new(Transport::Inproc);
+    let (pull, push) = rig.pair(PULL, PUSH);
+    let sender = push.sender().unwrap();
+    let mut sent = 0;
+    let unsent = loop {
+        let mut feeding = sender.send_async("x");
+        if poll_once(pin!(&mut feeding)).is_pending() {
+            break feeding.into_message();
+        }
+        sent += 1;
+    };
+    assert!(sent > 0 && unsent.unwrap() == *"x");
+    push.get_events().unwrap();
+    assert_eq!(recv_all(&pull).len(), sent);
+}
+
+#[test]
 fn a_task_that_never_has_to_wait_lets_others_run() {
     let rig = Rig::new(Transport::Inproc);
     let push = rig.socket(PUSH);

@@ -19,12 +19,24 @@ const KEY_TEXT_LEN: usize = 41;
 /// There is room for so many bytes.
 pub(super) fn get(open: &mut Open, option: c_int, room: usize) -> Result<Found, Errno> {
     match option {
-        n::FD => return fd(open).map(Found::Int),
-        n::EVENTS => return open.events().map(|events| Found::Int(events.into())),
+        n::FD => return fd(open).map(Found::LooseInt),
+        n::EVENTS => return open.events().map(|events| Found::LooseInt(events.into())),
         _ => {}
     }
     // So that a context that has ended is told of first.
-    open.socket.get_rcvmore()?;
+    let more = open.socket.get_rcvmore()?;
+    match option {
+        n::RCVMORE => return Ok(Found::LooseInt(more.into())),
+        n::THREAD_SAFE => {
+            let is_safe = is_thread_safe(open.socket.socket_type());
+            return Ok(Found::LooseInt(is_safe.into()));
+        }
+        n::TOPICS_COUNT => {
+            let count = size_or_default(Some(open.socket.get_topics_count()?));
+            return Ok(Found::LooseInt(count));
+        }
+        _ => {}
+    }
     if let Some(value) = told(open, option) {
         return Ok(Found::Int(value));
     }
@@ -61,6 +73,7 @@ fn told(open: &Open, option: c_int) -> Option<c_int> {
         n::MULTICAST_MAXTPDU => told.multicast_maxtpdu,
         n::LOOPBACK_FASTPATH => told.loopback_fastpath.into(),
         n::CONFLATE => told.conflate.into(),
+        n::INVERT_MATCHING => told.invert_matching.into(),
         n::RECONNECT_IVL => match open.socket.get_reconnect_ivl() {
             Ok(Some(interval)) => millis(interval),
             Ok(None) | Err(_) => told.no_reconnect,
@@ -74,7 +87,6 @@ fn number(socket: &Socket, option: c_int) -> Result<Option<c_int>, Error> {
     Ok(Some(match option {
         n::SNDBUF => size_or_default(socket.get_sndbuf()?),
         n::RCVBUF => size_or_default(socket.get_rcvbuf()?),
-        n::RCVMORE => socket.get_rcvmore()?.into(),
         n::TYPE => socket.get_socket_type()?.number(),
         n::LINGER => millis_or_never(socket.get_linger()?),
         n::BACKLOG => int(socket.get_backlog()?),
@@ -100,17 +112,16 @@ fn number(socket: &Socket, option: c_int) -> Result<Option<c_int>, Error> {
         n::BUSY_POLL => int(socket.get_busy_poll()?),
         n::TOS => int(socket.get_tos()?),
         n::HANDSHAKE_IVL => socket.get_handshake_ivl()?.map_or(0, millis),
-        n::INVERT_MATCHING => socket.is_invert_matching()?.into(),
         n::HEARTBEAT_IVL => socket.get_heartbeat_ivl()?.map_or(0, millis),
         n::HEARTBEAT_TTL => millis(socket.get_heartbeat_ttl()?),
         n::HEARTBEAT_TIMEOUT => millis_or_never(socket.get_heartbeat_timeout()?),
         n::CONNECT_TIMEOUT => socket.get_connect_timeout()?.map_or(0, millis),
         n::TCP_MAXRT => socket.get_tcp_maxrt()?.map_or(0, millis),
-        n::THREAD_SAFE => is_thread_safe(socket.socket_type()).into(),
+        n::IN_BATCH_SIZE => batch_size(socket.get_in_batch_size()?),
+        n::OUT_BATCH_SIZE => batch_size(socket.get_out_batch_size()?),
         n::USE_FD => socket.get_use_fd()?.unwrap_or(-1),
         n::RECONNECT_STOP => reconnect_stop(socket.get_reconnect_stop()?),
         n::PRIORITY => int(socket.get_priority()?),
-        n::TOPICS_COUNT => size_or_default(Some(socket.get_topics_count()?)),
         _ => return Ok(None),
     }))
 }
@@ -146,6 +157,11 @@ fn key(key: &[u8], room: usize) -> Result<Found, Errno> {
         KEY_TEXT_LEN => Ok(Found::text(&z85_encode(key)?)),
         _ => Err(Errno::INVALID),
     }
+}
+
+/// What was set, or what libzmq would have.
+fn batch_size(size: Option<usize>) -> c_int {
+    size_or_default(Some(size.unwrap_or(8192)))
 }
 
 fn int(value: u32) -> c_int {

@@ -43,6 +43,14 @@ fn set_told(open: &mut Open, option: c_int, value: Value<'_>) -> Option<Result<(
                 _ => Ok(()),
             }
         }),
+        n::INVERT_MATCHING => value.relaxed_bool().and_then(|on| {
+            use SocketType::{PUB, SUB, XPUB};
+            told.invert_matching = on;
+            match open.socket.socket_type() {
+                PUB | XPUB | SUB => Ok(open.socket.set_invert_matching(on)?),
+                _ => Ok(()),
+            }
+        }),
         n::RECONNECT_IVL => value.int_from(-1).and_then(|ivl| {
             let time = u64::try_from(ivl).ok().filter(|ivl| *ivl > 0);
             if time.is_none() {
@@ -89,8 +97,8 @@ fn set_early(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
         n::TCP_KEEPALIVE_CNT => socket.set_tcp_keepalive_cnt(value.natural_or_default()?)?,
         n::TCP_KEEPALIVE_IDLE => socket.set_tcp_keepalive_idle(seconds(value)?)?,
         n::TCP_KEEPALIVE_INTVL => socket.set_tcp_keepalive_intvl(seconds(value)?)?,
-        n::TCP_ACCEPT_FILTER => match value.text_or_none()? {
-            Some(subnet) => socket.add_accept_filter(subnet)?,
+        n::TCP_ACCEPT_FILTER => match value.or_null()? {
+            Some(subnet) => socket.add_accept_filter(subnet.text()?)?,
             None => socket.clear_accept_filters()?,
         },
         n::IMMEDIATE => socket.set_immediate(value.strict_bool()?)?,
@@ -119,7 +127,6 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
         n::XPUB_MANUAL => socket.set_xpub_manual(value.natural_bool()?)?,
         n::XPUB_WELCOME_MSG => socket.set_xpub_welcome_msg(value.0.unwrap_or_default())?,
         n::STREAM_NOTIFY => socket.set_stream_notify(value.strict_bool()?)?,
-        n::INVERT_MATCHING => socket.set_invert_matching(value.relaxed_bool()?)?,
         n::HEARTBEAT_IVL => socket.set_heartbeat_ivl(Some(value.time()?))?,
         n::HEARTBEAT_TTL => socket.set_heartbeat_ttl(value.time()?)?,
         n::HEARTBEAT_TIMEOUT => socket.set_heartbeat_timeout(Some(value.time()?))?,
@@ -132,7 +139,10 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
             let fd = (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) });
             socket.set_use_fd(fd)?;
         }
-        n::BINDTODEVICE => socket.set_bindtodevice(value.text_or_none()?)?,
+        n::BINDTODEVICE => {
+            let device = value.or_null()?.map(Value::text).transpose()?;
+            socket.set_bindtodevice(device)?;
+        }
         n::METADATA => set_metadata(socket, value)?,
         n::MULTICAST_LOOP => socket.set_multicast_loop(value.relaxed_bool()?)?,
         n::ROUTER_NOTIFY => socket.set_router_notify(router_notify(value.int()?)?)?,
@@ -144,7 +154,11 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
         }
         n::SOCKS_USERNAME => socket.set_socks_username(value.text_or_none()?.unwrap_or(""))?,
         n::SOCKS_PASSWORD => socket.set_socks_password(value.text_or_none()?.unwrap_or(""))?,
-        n::ONLY_FIRST_SUBSCRIBE if socket.socket_type() == SocketType::SUB => {
+        n::IN_BATCH_SIZE => socket.set_in_batch_size(Some(value.int_from(1)? as usize))?,
+        n::OUT_BATCH_SIZE => socket.set_out_batch_size(Some(value.int_from(1)? as usize))?,
+        n::ONLY_FIRST_SUBSCRIBE | n::XSUB_VERBOSE_UNSUBSCRIBE
+            if socket.socket_type() == SocketType::SUB =>
+        {
             return Err(Errno::INVALID);
         }
         n::ONLY_FIRST_SUBSCRIBE => socket.set_only_first_subscribe(value.natural_bool()?)?,
@@ -166,17 +180,22 @@ fn set_later(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Err
 fn set_security(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Errno> {
     match option {
         n::PLAIN_SERVER => socket.set_plain_server(value.strict_bool()?)?,
-        n::PLAIN_USERNAME => socket.set_plain_username(value.text_or_null()?)?,
-        n::PLAIN_PASSWORD => socket.set_plain_password(value.text_or_null()?)?,
+        n::PLAIN_USERNAME => socket.set_plain_username(login(value)?)?,
+        n::PLAIN_PASSWORD => socket.set_plain_password(login(value)?)?,
         n::CURVE_SERVER => socket.set_curve_server(value.strict_bool()?)?,
         n::CURVE_PUBLICKEY => socket.set_curve_publickey(value.bytes()?)?,
         n::CURVE_SECRETKEY => socket.set_curve_secretkey(value.bytes()?)?,
         n::CURVE_SERVERKEY => socket.set_curve_serverkey(value.bytes()?)?,
-        n::ZAP_DOMAIN => socket.set_zap_domain(value.text()?)?,
+        n::ZAP_DOMAIN => socket.set_zap_domain(value.whole_text()?)?,
         n::ZAP_ENFORCE_DOMAIN => socket.set_zap_enforce_domain(value.relaxed_bool()?)?,
         _ => return Err(Errno::INVALID),
     }
     Ok(())
+}
+
+/// A name or a password, a NUL at its end included; or none any more.
+fn login(value: Value<'_>) -> Result<Option<&str>, Errno> {
+    value.or_null()?.map(Value::whole_text).transpose()
 }
 
 fn router_notify(bits: c_int) -> Result<RouterNotify, Errno> {
@@ -195,9 +214,9 @@ fn seconds(value: Value<'_>) -> Result<Option<Duration>, Errno> {
 }
 
 fn set_ipc_filter(socket: &Socket, option: c_int, value: Value<'_>) -> Result<(), Errno> {
-    if value.0.is_none_or(<[u8]>::is_empty) {
+    let Some(value) = value.or_null()? else {
         return Ok(socket.clear_ipc_filters()?);
-    }
+    };
     let id = value.int()?;
     match option {
         n::IPC_FILTER_PID => socket.add_ipc_filter_pid(id)?,

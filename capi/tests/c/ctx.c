@@ -59,6 +59,8 @@ static void extended_options (void)
     FAILS (zmq_ctx_set_ext (ctx, ZMQ_IO_THREADS, &threads, 1), EINVAL);
     len = 1;
     FAILS (zmq_ctx_get_ext (ctx, ZMQ_IO_THREADS, &value, &len), EINVAL);
+    len = sizeof value + 1;
+    FAILS (zmq_ctx_get_ext (ctx, ZMQ_IO_THREADS, &value, &len), EINVAL);
     FAILS (zmq_ctx_set_ext (NULL, ZMQ_IO_THREADS, &threads, sizeof threads), EFAULT);
     FAILS (zmq_ctx_get_ext (NULL, ZMQ_IO_THREADS, &value, &len), EFAULT);
     OK (zmq_ctx_term (ctx));

@@ -243,6 +243,7 @@ static void options (void)
     OK (zmq_setsockopt (sub, ZMQ_SUBSCRIBE, "b", 1));
     IS (int_option (sub, ZMQ_TOPICS_COUNT), 2);
     FAILS (set_int (sub, ZMQ_ONLY_FIRST_SUBSCRIBE, 1), EINVAL);
+    FAILS (set_int (sub, ZMQ_XSUB_VERBOSE_UNSUBSCRIBE, 1), EINVAL);
     FAILS (set_int (sub, ZMQ_TOPICS_COUNT, 1), EINVAL);
     close_both (xpub, sub);
 
@@ -266,6 +267,7 @@ static void options (void)
     FAILS (zmq_setsockopt (push, ZMQ_SOCKS_PROXY, "no where", 8), EINVAL);
     FAILS (zmq_setsockopt (push, ZMQ_SOCKS_PROXY, "nowhere:0", 9), EINVAL);
     FAILS (zmq_setsockopt (push, ZMQ_SOCKS_PROXY, "", 0), EINVAL);
+    OK (zmq_setsockopt (push, ZMQ_SOCKS_PROXY, "127.0.0.1:0;nowhere:9", 21));
     OK (zmq_setsockopt (push, ZMQ_SOCKS_PROXY, "nowhere", 7));
     len = sizeof text;
     OK (zmq_getsockopt (push, ZMQ_SOCKS_PROXY, text, &len));

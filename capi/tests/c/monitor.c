@@ -89,6 +89,21 @@ static void a_connection (void)
     OK (zmq_close (of_client));
 }
 
+/* Who closes a connection is not told of its end. */
+static void own_closing (void)
+{
+    void *server = socket_of (ctx, ZMQ_PULL), *client = socket_of (ctx, ZMQ_PUSH);
+    const char *endpoint = bind_free (server, "tcp://127.0.0.1:*");
+    void *monitor = monitored (client, "inproc://own", ZMQ_EVENT_ALL & ~ZMQ_EVENT_CONNECT_DELAYED);
+    OK (zmq_connect (client, endpoint));
+    expect (monitor, ZMQ_EVENT_CONNECTED, endpoint);
+    expect (monitor, ZMQ_EVENT_HANDSHAKE_SUCCEEDED, endpoint);
+    OK (zmq_close (client));
+    expect (monitor, ZMQ_EVENT_MONITOR_STOPPED, "");
+    OK (zmq_close (monitor));
+    OK (zmq_close (server));
+}
+
 static void failures (void)
 {
     void *a = socket_of (ctx, ZMQ_PULL), *b = socket_of (ctx, ZMQ_PULL);
@@ -229,6 +244,7 @@ int main (void)
     ctx = zmq_ctx_new ();
     arguments ();
     a_connection ();
+    own_closing ();
     failures ();
     attempts ();
     only_what_is_wanted ();

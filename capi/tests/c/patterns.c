@@ -132,6 +132,12 @@ static void streams (void)
     recv_text (server, "bytes");
     FAILS (zmq_send (server, "no-id", 5, ZMQ_SNDMORE), EHOSTUNREACH);
     FAILS (zmq_bind (server, "inproc://stream"), ENOCOMPATPROTO);
+    /* What does not say for whom it is goes nowhere. */
+    IS (zmq_send (client, "for nobody", 10, 0), 10);
+    IS (zmq_send (client, id, 5, ZMQ_SNDMORE), 5);
+    send_text (client, "more bytes", 0);
+    IS (zmq_recv (server, peer, sizeof peer, 0), 5);
+    recv_text (server, "more bytes");
     close_both (server, client);
 }
 

@@ -105,6 +105,11 @@ static void plain_options (void)
     len = sizeof text;
     OK (zmq_getsockopt (socket, ZMQ_PLAIN_USERNAME, text, &len));
     CHECK (strcmp (text, "user") == 0 && len == 5);
+    /* A name is all that was given, a NUL too. */
+    OK (zmq_setsockopt (socket, ZMQ_PLAIN_USERNAME, "user", 5));
+    len = sizeof text;
+    OK (zmq_getsockopt (socket, ZMQ_PLAIN_USERNAME, text, &len));
+    IS (len, 6);
     OK (zmq_setsockopt (socket, ZMQ_PLAIN_USERNAME, NULL, 0));
     IS (int_option (socket, ZMQ_MECHANISM), ZMQ_NULL);
     OK (zmq_setsockopt (socket, ZMQ_ZAP_DOMAIN, "domain", 6));

@@ -49,6 +49,11 @@ static void endpoints (void)
     FAILS (zmq_unbind (socket, "tcp://127.0.0.1:1"), ENOENT);
     FAILS (zmq_disconnect (socket, "inproc://other"), ENOENT);
     FAILS (zmq_unbind (socket, NULL), EINVAL);
+    FAILS (zmq_unbind (socket, "tcp:127.0.0.1:1"), EINVAL);
+    FAILS (zmq_disconnect (socket, "tcp://"), EINVAL);
+    FAILS (zmq_disconnect (socket, "nothing://at-all"), EPROTONOSUPPORT);
+    FAILS (zmq_disconnect (socket, "udp://127.0.0.1:1"), ENOCOMPATPROTO);
+    FAILS (zmq_connect (socket, "udp://127.0.0.1"), ENOCOMPATPROTO);
     FAILS (zmq_disconnect (socket, NULL), EINVAL);
     OK (zmq_unbind (socket, endpoint));
     FAILS (zmq_unbind (socket, endpoint), ENOENT);

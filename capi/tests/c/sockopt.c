@@ -1,4 +1,6 @@
 /* Options: defaults, ranges, sizes. */
+#include <stdint.h>
+
 #include "test.h"
 
 static void *ctx;
@@ -43,6 +45,7 @@ static const struct number numbers[] = {
   {ZMQ_TOS, ZMQ_PUSH, 0, {0x28, 0, END}, {-1, END}},
   {ZMQ_HANDSHAKE_IVL, ZMQ_PUSH, 30000, {0, 1000, END}, {-1, END}},
   {ZMQ_INVERT_MATCHING, ZMQ_PUB, 0, {1, 0, END}, {END}},
+  {ZMQ_INVERT_MATCHING, ZMQ_PUSH, 0, {1, 0, END}, {END}},
   {ZMQ_HEARTBEAT_IVL, ZMQ_PUSH, 0, {1000, 0, END}, {-1, END}},
   {ZMQ_HEARTBEAT_TTL, ZMQ_PUSH, 0, {100, 6553500, 0, END}, {-1, 6553600, END}},
   {ZMQ_HEARTBEAT_TIMEOUT, ZMQ_PUSH, -1, {1000, 1, END}, {-1, -2, END}},
@@ -52,6 +55,8 @@ static const struct number numbers[] = {
   {ZMQ_MULTICAST_LOOP, ZMQ_PUB, 1, {0, 1, END}, {END}},
   {ZMQ_RECONNECT_STOP, ZMQ_PUSH, 0, {1, 7, 0, END}, {END}},
   {ZMQ_PRIORITY, ZMQ_PUSH, 0, {5, 0, END}, {-1, END}},
+  {ZMQ_IN_BATCH_SIZE, ZMQ_PUSH, 8192, {1, 262144, 2147483647, END}, {0, -1, END}},
+  {ZMQ_OUT_BATCH_SIZE, ZMQ_PUSH, 8192, {1, 262144, 2147483647, END}, {0, -1, END}},
 };
 
 static void number (const struct number *about)
@@ -248,6 +253,11 @@ static void filters (void)
     OK (zmq_setsockopt (socket, ZMQ_IPC_FILTER_UID, NULL, 0));
     OK (zmq_setsockopt (socket, ZMQ_IPC_FILTER_GID, NULL, 0));
     FAILS (zmq_setsockopt (socket, ZMQ_IPC_FILTER_GID, "x", 1), EINVAL);
+    /* Only a NULL takes back what was set. */
+    const int options[] = {ZMQ_TCP_ACCEPT_FILTER, ZMQ_IPC_FILTER_PID, ZMQ_IPC_FILTER_UID,
+                           ZMQ_IPC_FILTER_GID, ZMQ_BINDTODEVICE};
+    for (size_t n = 0; n < sizeof options / sizeof *options; n++)
+        FAILS (zmq_setsockopt (socket, options[n], "", 0), EINVAL);
     OK (zmq_close (socket));
 }
 
@@ -308,6 +318,26 @@ static void events (void)
     }
 }
 
+/* What is no option of the connections but of the socket fits into more room, and zeroes the rest. */
+static void room_to_spare (void)
+{
+    const int all[] = {ZMQ_RCVMORE, ZMQ_EVENTS, ZMQ_FD, ZMQ_THREAD_SAFE, ZMQ_TOPICS_COUNT};
+    void *sub = socket_of (ctx, ZMQ_SUB);
+    for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
+        int64_t value = -1;
+        size_t len = sizeof value;
+        OK (zmq_getsockopt (sub, all[n], &value, &len));
+        IS (len, sizeof (int));
+        CHECK (value >= 0 && value < 65536);
+        len = sizeof (int) - 1;
+        FAILS (zmq_getsockopt (sub, all[n], &value, &len), EINVAL);
+    }
+    int64_t value;
+    size_t len = sizeof value;
+    FAILS (zmq_getsockopt (sub, ZMQ_TYPE, &value, &len), EINVAL);
+    OK (zmq_close (sub));
+}
+
 int main (void)
 {
     begin ();
@@ -323,6 +353,7 @@ int main (void)
     metadata ();
     read_only ();
     events ();
+    room_to_spare ();
     OK (zmq_ctx_term (ctx));
     return 0;
 }

@@ -3,8 +3,8 @@
 use ::ferrozmq::{Ctx, Msg, Socket as Inner, SocketType};
 
 use crate::Result;
-use crate::engine::{self, Marks};
-use crate::spec::{Kind, RunSpec};
+use crate::engine::{self, Marks, Setup};
+use crate::spec::Kind;
 
 /// A context.
 #[derive(Clone)]
@@ -19,9 +19,9 @@ pub(crate) struct Socket {
 impl engine::Engine for Engine {
     type Socket = Socket;
 
-    fn new(spec: &RunSpec) -> Result<Self> {
+    fn new(setup: Setup) -> Result<Self> {
         let ctx = Ctx::new();
-        ctx.set_io_threads(spec.io_threads as usize)?;
+        ctx.set_io_threads(setup.io_threads as usize)?;
         Ok(Self(ctx))
     }
 
@@ -33,13 +33,12 @@ impl engine::Engine for Engine {
             Kind::Sub => SocketType::SUB,
             Kind::Req => SocketType::REQ,
             Kind::Rep => SocketType::REP,
+            Kind::Dealer => SocketType::DEALER,
+            Kind::Router => SocketType::ROUTER,
         })?;
         if marks == Marks::Lifted {
             inner.set_sndhwm(0)?;
             inner.set_rcvhwm(0)?;
-        }
-        if kind == Kind::Sub {
-            inner.set_subscribe(b"")?;
         }
         Ok(Socket {
             inner,
@@ -58,9 +57,21 @@ impl engine::Socket for Socket {
         Ok(self.inner.connect(endpoint)?)
     }
 
+    fn subscribe(&mut self, topic: &[u8]) -> Result<()> {
+        Ok(self.inner.set_subscribe(topic)?)
+    }
+
+    fn set_backlog(&mut self, connections: u16) -> Result<()> {
+        Ok(self.inner.set_backlog(connections.into())?)
+    }
+
     #[inline]
     fn send(&mut self, body: &[u8]) -> Result<()> {
         Ok(self.inner.send(body, 0)?)
+    }
+
+    fn send_more(&mut self, body: &[u8]) -> Result<()> {
+        Ok(self.inner.send(body, ::ferrozmq::SNDMORE)?)
     }
 
     #[inline]

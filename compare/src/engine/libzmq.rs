@@ -3,8 +3,8 @@
 use zmq::{Context, Message, SocketType};
 
 use crate::Result;
-use crate::engine::{self, Marks};
-use crate::spec::{Kind, RunSpec};
+use crate::engine::{self, Marks, Setup};
+use crate::spec::Kind;
 
 /// A context.
 #[derive(Clone)]
@@ -19,9 +19,9 @@ pub(crate) struct Socket {
 impl engine::Engine for Engine {
     type Socket = Socket;
 
-    fn new(spec: &RunSpec) -> Result<Self> {
+    fn new(setup: Setup) -> Result<Self> {
         let ctx = Context::new();
-        ctx.set_io_threads(i32::try_from(spec.io_threads)?)?;
+        ctx.set_io_threads(i32::try_from(setup.io_threads)?)?;
         Ok(Self(ctx))
     }
 
@@ -33,13 +33,12 @@ impl engine::Engine for Engine {
             Kind::Sub => SocketType::SUB,
             Kind::Req => SocketType::REQ,
             Kind::Rep => SocketType::REP,
+            Kind::Dealer => SocketType::DEALER,
+            Kind::Router => SocketType::ROUTER,
         })?;
         if marks == Marks::Lifted {
             inner.set_sndhwm(0)?;
             inner.set_rcvhwm(0)?;
-        }
-        if kind == Kind::Sub {
-            inner.set_subscribe(b"")?;
         }
         Ok(Socket {
             inner,
@@ -59,9 +58,21 @@ impl engine::Socket for Socket {
         Ok(self.inner.connect(endpoint)?)
     }
 
+    fn subscribe(&mut self, topic: &[u8]) -> Result<()> {
+        Ok(self.inner.set_subscribe(topic)?)
+    }
+
+    fn set_backlog(&mut self, connections: u16) -> Result<()> {
+        Ok(self.inner.set_backlog(connections.into())?)
+    }
+
     #[inline]
     fn send(&mut self, body: &[u8]) -> Result<()> {
         Ok(self.inner.send(body, 0)?)
+    }
+
+    fn send_more(&mut self, body: &[u8]) -> Result<()> {
+        Ok(self.inner.send(body, zmq::SNDMORE)?)
     }
 
     #[inline]

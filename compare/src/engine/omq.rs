@@ -7,8 +7,8 @@ use omq_tokio::blocking::Socket as Inner;
 use omq_tokio::{Context, ContextConfig, Message, Options, SocketType};
 
 use crate::Result;
-use crate::engine::{self, Marks};
-use crate::spec::{Kind, RunSpec};
+use crate::engine::{self, Marks, Setup};
+use crate::spec::Kind;
 
 const LARGEST_QUEUE: u32 = 1 << 20;
 
@@ -25,8 +25,8 @@ pub(crate) struct Socket {
 impl engine::Engine for Engine {
     type Socket = Socket;
 
-    fn new(spec: &RunSpec) -> Result<Self> {
-        let io_threads = spec.io_threads as usize;
+    fn new(setup: Setup) -> Result<Self> {
+        let io_threads = setup.io_threads as usize;
         Ok(Self(Context::with_config(ContextConfig { io_threads })))
     }
 
@@ -38,17 +38,15 @@ impl engine::Engine for Engine {
             Kind::Sub => SocketType::Sub,
             Kind::Req => SocketType::Req,
             Kind::Rep => SocketType::Rep,
+            Kind::Dealer => SocketType::Dealer,
+            Kind::Router => SocketType::Router,
         };
         let mut options = Options::default();
         if marks == Marks::Lifted {
             options = options.send_hwm(LARGEST_QUEUE).recv_hwm(LARGEST_QUEUE);
         }
-        let inner = self.0.blocking_socket(socket_type, options);
-        if kind == Kind::Sub {
-            inner.subscribe("")?;
-        }
         Ok(Socket {
-            inner,
+            inner: self.0.blocking_socket(socket_type, options),
             _context: self.0.clone(),
         })
     }
@@ -61,6 +59,10 @@ impl engine::Socket for Socket {
 
     fn connect(&mut self, endpoint: &str) -> Result<()> {
         Ok(self.inner.connect(endpoint)?)
+    }
+
+    fn subscribe(&mut self, topic: &[u8]) -> Result<()> {
+        Ok(self.inner.subscribe(topic.to_vec())?)
     }
 
     #[inline]

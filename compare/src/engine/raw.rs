@@ -6,8 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::Result;
-use crate::engine::{self, Marks};
-use crate::spec::{Kind, RunSpec};
+use crate::engine::{self, Marks, Setup};
+use crate::spec::Kind;
 
 /// How much is written and read at once.
 const BATCH: usize = 256 * 1024;
@@ -37,8 +37,8 @@ struct Connection {
 impl engine::Engine for Engine {
     type Socket = Socket;
 
-    fn new(spec: &RunSpec) -> Result<Self> {
-        Ok(Self(spec.size as usize))
+    fn new(setup: Setup) -> Result<Self> {
+        Ok(Self(setup.size as usize))
     }
 
     fn socket(&self, kind: Kind, _marks: Marks) -> Result<Socket> {
@@ -47,7 +47,9 @@ impl engine::Engine for Engine {
                 state: State::Fresh,
                 body: vec![0; self.0],
             }),
-            Kind::Pub | Kind::Sub => Err("raw sockets do not publish".into()),
+            Kind::Pub | Kind::Sub | Kind::Dealer | Kind::Router => {
+                Err("raw sockets have one peer".into())
+            }
         }
     }
 }

@@ -119,6 +119,10 @@ fn every_pattern_is_secured(link: &Link) {
     publisher.send(&["topic", "news"]);
     subscriber.expect(&["topic", "news"]);
 
+    let (publisher, subscriber) = pair(link, [PUB, XSUB], "secret");
+    subscriber.send(&["\x01topic"]);
+    offer(&publisher, &subscriber, &["topic", "news"]);
+
     let (router, dealer) = pair(link, [ROUTER, DEALER], "secret");
     dealer.send(&["one", "two"]);
     let message = router.recv();

@@ -9,7 +9,8 @@ use crate::io::poller::Poller;
 use crate::io::resolver::Resolver;
 use crate::mailbox::Mailbox;
 use crate::monitor::EventSink;
-use crate::options::{Options, SocketType};
+use crate::options::{Options, SharedOptions, SocketType};
+use crate::signaler::ThreadStart;
 use crate::ypipe::Pop;
 
 /// A core, its mailbox, and the poller that it belongs to.
@@ -20,7 +21,7 @@ fn core() -> (IoCore, IoHandle, Poller) {
         thread: 0,
         registry: poller.registry().unwrap(),
         mailbox: handle.mailbox.clone(),
-        resolver: Resolver::new("unused"),
+        resolver: Resolver::new("unused", ThreadStart::default()),
         input: Input::new(),
         now: poller::now(),
     };
@@ -42,7 +43,7 @@ fn silent_session(mailbox: &Arc<Mailbox<SocketCmd>>) -> (IoCmd, std::os::unix::n
         parent: Parent {
             mailbox: mailbox.clone(),
             endpoint: EndpointId(1),
-            options: Arc::new(options),
+            options: SharedOptions::new(Arc::new(options)),
             events: EventSink::default(),
             doorkeeper: Arc::new(crate::command::Nobody),
             roster: Arc::default(),
@@ -63,7 +64,7 @@ fn at_the_end_a_session_that_its_socket_never_heard_of_holds_nothing_up() {
     let (mut core, handle, _poller) = core();
     let socket = Arc::new(Mailbox::new());
     let (launch, _silent) = silent_session(&socket);
-    handle.mailbox.post(launch);
+    handle.launch(launch);
     turn(&mut core);
     assert_eq!(core.tenants.len(), 1);
     // The socket went without looking into its mailbox once more.
@@ -91,7 +92,7 @@ fn who_goes_on_is_in_the_next_round_once_however_often_it_was_run() {
         parent: Parent {
             mailbox: Arc::new(Mailbox::new()),
             endpoint: EndpointId(1),
-            options: Arc::new(Options::new(SocketType::DISH)),
+            options: SharedOptions::new(Arc::new(Options::new(SocketType::DISH))),
             events: EventSink::default(),
             doorkeeper: Arc::new(crate::command::Nobody),
             roster: Arc::default(),
@@ -101,7 +102,7 @@ fn who_goes_on_is_in_the_next_round_once_however_often_it_was_run() {
         form: DatagramForm::Receive,
         pipe,
     };
-    handle.mailbox.post(IoCmd::Datagrams(Box::new(spec)));
+    handle.launch(IoCmd::Datagrams(Box::new(spec)));
     turn(&mut core);
     let [key] = core.again[..] else {
         panic!("there is more to receive");

@@ -106,7 +106,7 @@ fn a_bind_address_is_a_wildcard_a_literal_an_interface_or_a_name() {
 
 #[test]
 fn a_name_is_looked_up_on_another_thread() {
-    let resolver = Resolver::new("test/dns");
+    let resolver = Resolver::new("test/dns", ThreadStart::default());
     let found = resolve(&resolver, "localhost", false).unwrap();
     assert_eq!(found, ["127.0.0.1:7".parse().unwrap()]);
     let found = resolve(&resolver, "localhost", true).unwrap();
@@ -115,14 +115,14 @@ fn a_name_is_looked_up_on_another_thread() {
 
 #[test]
 fn a_name_that_does_not_exist_is_an_error() {
-    let resolver = Resolver::new("test/dns");
+    let resolver = Resolver::new("test/dns", ThreadStart::default());
     assert!(resolve(&resolver, &"a".repeat(70), true).is_err());
     assert!(resolve(&resolver, "", true).is_err());
 }
 
 #[test]
 fn four_lookups_run_at_once_and_the_others_follow() {
-    let resolver = Resolver::new("test/dns");
+    let resolver = Resolver::new("test/dns", ThreadStart::default());
     let (entered, entries) = unbounded();
     let (release, released) = unbounded::<()>();
     for _ in 0..6 {
@@ -150,7 +150,7 @@ fn four_lookups_run_at_once_and_the_others_follow() {
 
 #[test]
 fn lookups_one_after_another_share_a_thread() {
-    let resolver = Resolver::new("test/dns");
+    let resolver = Resolver::new("test/dns", ThreadStart::default());
     for _ in 0..20 {
         resolve(&resolver, "127.1", false).unwrap();
     }
@@ -160,7 +160,11 @@ fn lookups_one_after_another_share_a_thread() {
 
 #[test]
 fn idle_threads_end_and_a_later_lookup_starts_another() {
-    let resolver = Resolver::with_idle("test/dns".into(), Duration::from_millis(1));
+    let resolver = Resolver::with_idle(
+        "test/dns".into(),
+        ThreadStart::default(),
+        Duration::from_millis(1),
+    );
     for _ in 0..50 {
         resolve(&resolver, "127.1", false).unwrap();
     }
@@ -170,7 +174,7 @@ fn idle_threads_end_and_a_later_lookup_starts_another() {
 
 #[test]
 fn threads_end_with_the_last_handle() {
-    let resolver = Resolver::with_idle("test/dns".into(), PATIENCE * 100);
+    let resolver = Resolver::with_idle("test/dns".into(), ThreadStart::default(), PATIENCE * 100);
     let clone = resolver.clone();
     resolve(&resolver, "127.1", false).unwrap();
     drop(resolver);
@@ -182,7 +186,7 @@ fn threads_end_with_the_last_handle() {
 
 #[test]
 fn what_no_thread_can_serve_is_answered_with_the_error() {
-    let resolver = Resolver::new("test/dns");
+    let resolver = Resolver::new("test/dns", ThreadStart::default());
     let (sender, receiver) = unbounded();
     let job = Job {
         host: "localhost".into(),

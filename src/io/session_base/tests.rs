@@ -4,7 +4,8 @@ use super::*;
 use crate::command::EndpointId;
 use crate::io::poller::Poller;
 use crate::monitor::EventSink;
-use crate::options::SocketType;
+use crate::options::{SharedOptions, SocketType};
+use crate::signaler::ThreadStart;
 use crate::slab::{Key, Slab};
 
 fn context() -> IoContext {
@@ -12,7 +13,7 @@ fn context() -> IoContext {
         thread: 0,
         registry: Poller::new().and_then(|poller| poller.registry()).unwrap(),
         mailbox: Arc::new(Mailbox::new()),
-        resolver: Resolver::new("unused"),
+        resolver: Resolver::new("unused", ThreadStart::default()),
         input: Input::new(),
         now: poller::now(),
     }
@@ -29,7 +30,7 @@ fn session(socket_type: SocketType) -> (SessionBase, PipeEnd) {
     let parent = Parent {
         mailbox: Arc::new(Mailbox::new()),
         endpoint: EndpointId(1),
-        options: Arc::new(Options::new(socket_type)),
+        options: SharedOptions::new(Arc::new(Options::new(socket_type))),
         events: EventSink::default(),
         doorkeeper: Arc::new(crate::command::Nobody),
         roster: Arc::default(),
@@ -50,7 +51,7 @@ fn session(socket_type: SocketType) -> (SessionBase, PipeEnd) {
 
 fn named(identity: &'static str) -> Arc<Metadata> {
     let mut metadata = Metadata::new();
-    metadata.insert(Metadata::IDENTITY, identity.into());
+    metadata.insert(Metadata::IDENTITY, identity.as_bytes());
     Arc::new(metadata)
 }
 

@@ -1,7 +1,7 @@
 //! udp sockets: to bind, to send from, and membership of multicast groups.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nix::net::if_::if_nametoindex;
 use socket2::{Domain, Socket, Type};
@@ -29,7 +29,7 @@ pub(crate) fn bind(address: &UdpAddress, options: &Options) -> Result<Udp> {
     for local in resolver::addresses(&address.target, options.tcp.ipv6) {
         let interface = interface(address, local)?;
         match bind_to(local, interface, options) {
-            Ok(socket) => return described(socket),
+            Ok(socket) => return described(socket, local.ip()),
             Err(error) if tcp::is_absent(&error) => last = Error::from_address(error),
             Err(error) => return Err(Error::from_address(error)),
         }
@@ -63,7 +63,7 @@ fn bind_to(local: SocketAddr, interface: Interface, options: &Options) -> io::Re
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(true)?;
     }
-    socket.bind(&local.into())?;
+    socket.bind(&receiving_at(local, interface).into())?;
     match local.ip() {
         IpAddr::V4(group) if group.is_multicast() => {
             socket.join_multicast_v4(&group, &interface.address)?;
@@ -74,6 +74,22 @@ fn bind_to(local: SocketAddr, interface: Interface, options: &Options) -> io::Re
         IpAddr::V4(_) | IpAddr::V6(_) => {}
     }
     Ok(socket)
+}
+
+/// The address itself, so that nothing else is received. But each link has groups of its own, and
+/// whoever receives from one of these without saying from which link is bound to all addresses.
+fn receiving_at(local: SocketAddr, interface: Interface) -> SocketAddr {
+    let SocketAddr::V6(mut group) = local else {
+        return local;
+    };
+    let is_of_link = matches!(group.ip().segments()[0], 0xff01 | 0xff02 | 0xff11 | 0xff12);
+    if is_of_link && group.scope_id() == 0 {
+        if interface.index == 0 {
+            return (Ipv6Addr::UNSPECIFIED, local.port()).into();
+        }
+        group.set_scope_id(interface.index);
+    }
+    group.into()
 }
 
 fn open(end: SocketAddr, options: &Options) -> io::Result<Socket> {
@@ -148,9 +164,10 @@ fn interface(address: &UdpAddress, end: SocketAddr) -> Result<Interface> {
     Ok(interface)
 }
 
-fn described(socket: Socket) -> Result<Udp> {
-    let address = socket.local_addr()?.as_socket();
-    let address = address.ok_or(Error::NoDevice)?;
+/// What was bound to `ip`, or receives for it.
+fn described(socket: Socket, ip: IpAddr) -> Result<Udp> {
+    let bound = socket.local_addr()?.as_socket();
+    let address = SocketAddr::new(ip, bound.ok_or(Error::NoDevice)?.port());
     Ok(Udp {
         socket,
         address,
@@ -204,6 +221,26 @@ mod tests {
         let udp = sender("udp://127.0.0.1:5555", &options).unwrap();
         assert_eq!(udp.socket.tos_v4().unwrap(), 0x10);
         assert!(udp.socket.send_buffer_size().unwrap() >= 8192);
+    }
+
+    #[test]
+    fn a_group_of_each_link_can_be_received_from_without_naming_a_link() {
+        let mut options = Options::new(SocketType::DISH);
+        options.tcp.ipv6 = true;
+        let Ok(Endpoint::Udp(address)) = Endpoint::for_bind("udp://[ff02::1234]:*") else {
+            panic!("it is an endpoint");
+        };
+        match bind(&address, &options) {
+            Ok(udp) => {
+                assert_eq!(
+                    udp.endpoint,
+                    format!("udp://[ff02::1234]:{}", udp.address.port())
+                );
+                assert_ne!(udp.address.port(), 0);
+            }
+            // A system without IPv6, or without a route for it.
+            Err(error) => assert!(matches!(error, Error::NoDevice | Error::Io(_)), "{error}"),
+        }
     }
 
     #[test]

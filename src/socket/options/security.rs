@@ -19,6 +19,11 @@ plain_options! {
     /// everybody in if there is nobody to ask; a PLAIN server always asks and demands an answer.
     /// Default false. Takes effect for endpoints bound or connected later.
     set_zap_enforce_domain, is_zap_enforce_domain: bool = security.zap.enforce_domain;
+
+    /// Sets whether a peer waits whose ZAP handler goes away before it has answered, until it leaves
+    /// or the time for the handshake is over, as with libzmq; else its handshake fails at once.
+    /// Default false. Takes effect for endpoints bound or connected later.
+    set_zap_wait_for_lost_handler, is_zap_wait_for_lost_handler: bool = security.zap.waits_for_lost;
 }
 
 fn text(text: &str) -> Result<&str> {

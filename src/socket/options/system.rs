@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::time_above_zero;
-use crate::endpoint::HostPort;
+use crate::endpoint::TcpAddress;
 use crate::error::{Error, Result};
 use crate::socket::Socket;
 
@@ -38,6 +38,20 @@ plain_options! {
     /// `None`: the system's default. Default `None`. Takes effect for endpoints bound or
     /// connected later.
     set_rcvbuf, get_rcvbuf: Option<usize> = recv_buffer, buffer_size;
+
+    /// Sets how many bytes are read from a connection at once (`ZMQ_IN_BATCH_SIZE`), 1 to `i32::MAX`;
+    /// the rest of a large body is read to where it is to be, whatever its size. A STREAM socket's
+    /// frames are no longer than that. Less costs more system calls, and takes less time before
+    /// other connections have their turn. `None`, the default: 256 KiB, which is the most. Takes
+    /// effect for endpoints bound or connected later.
+    set_in_batch_size, get_in_batch_size: Option<usize> = in_batch_size, batch_size;
+
+    /// Sets how many bytes of messages are gathered to be written to a connection at once
+    /// (`ZMQ_OUT_BATCH_SIZE`), 1 to `i32::MAX`; a message is begun as long as there are fewer. Less
+    /// costs more system calls, and leaves more of what was sent in the socket's queue, where
+    /// [`Socket::set_sndhwm`] counts it. `None`, the default: 256 KiB. Takes effect for endpoints
+    /// bound or connected later.
+    set_out_batch_size, get_out_batch_size: Option<usize> = out_batch_size, batch_size;
 
     /// Sets whether IPv6 addresses are used beside IPv4 (`ZMQ_IPV6`). A bind to `*` then takes
     /// both. Default as in [`Ctx::set_ipv6`](crate::Ctx::set_ipv6), which is false. Takes effect
@@ -92,6 +106,13 @@ plain_options! {
     /// Sets whether datagrams to a multicast group are received on this host too
     /// (`ZMQ_MULTICAST_LOOP`). Default true. Takes effect for `udp://` endpoints connected later.
     set_multicast_loop, is_multicast_loop: bool = multicast.to_self;
+}
+
+fn batch_size(size: Option<usize>) -> Result<Option<usize>> {
+    if size.is_some_and(|size| size == 0 || size > INT_MAX as usize) {
+        return Err(Error::InvalidArgument("a batch has 1 to 2147483647 bytes"));
+    }
+    Ok(size)
 }
 
 fn buffer_size(size: Option<usize>) -> Result<Option<usize>> {
@@ -268,16 +289,17 @@ impl Socket {
     // ── the proxy ────────────────────────────────────────────────────────────────────────────
 
     /// Connects over tcp through a SOCKS5 proxy, `host` or `host:port` (`ZMQ_SOCKS_PROXY`), which looks
-    /// up the host to connect to; `None`: directly. The port of SOCKS is 1080. Default `None`. Takes
-    /// effect for endpoints connected later. What the proxy takes of time belongs to
-    /// [`Socket::set_handshake_ivl`].
+    /// up the host to connect to; `None`: directly. The port of SOCKS is 1080. The address to connect
+    /// to the proxy from can be given before a semicolon, `source:port;host:port`; without, it is the
+    /// endpoint's. Default `None`. Takes effect for endpoints connected later. What the proxy takes of
+    /// time belongs to [`Socket::set_handshake_ivl`].
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if it is no host, or the port is no port; [`Error::Term`].
     pub fn set_socks_proxy(&self, proxy: Option<&str>) -> Result<()> {
         let mut base = self.processed()?;
         let parse = |text: &str| {
-            let proxy = HostPort::parse_target_or(text, SOCKS_PORT);
+            let proxy = TcpAddress::parse_connect_or(text, SOCKS_PORT);
             let proxy = proxy.map_err(Error::InvalidArgument)?;
             Ok::<_, Error>((proxy, text.to_owned()))
         };

@@ -61,7 +61,7 @@ fn denied(status: u16) -> Seen {
 fn granted(properties: &[(&str, &str)]) -> Verdict {
     let mut metadata = Metadata::new();
     for (name, value) in properties {
-        metadata.insert(name, Bytes::copy_from_slice(value.as_bytes()));
+        metadata.insert(name, value.as_bytes());
     }
     Verdict::Granted(metadata)
 }

@@ -1,13 +1,18 @@
 //! CURVE: the layouts against another implementation of the boxes, every kind of tampering, and
 //! the traffic behind it.
 
+use std::slice;
+
 use crypto_box::SalsaBox;
 use crypto_box::aead::Aead;
 use proptest::prelude::*;
 
 use super::*;
 use crate::keys::{CurveKeyPair, PublicKey, SecretKey};
+use crate::record::COPY_MAX;
 use crate::security::Curve;
+
+mod recorded;
 
 const CURVE: &[u8] = b"CURVE";
 
@@ -613,6 +618,146 @@ fn to_an_older_peer_a_subscription_is_a_sealed_message() {
     pair.sides[0].push(Msg::from("a").of_kind(Kind::Subscribe));
     pair.drive();
     assert_eq!(pair.seen[1].last(), Some(&message("\x01a")));
+}
+
+/// Frames in the form of pipes, sealed in a row as the hand-made client's with these flags.
+fn sealed_frames(server: &PublicKey, from: u64, frames: &[(u8, &[u8])]) -> Vec<u8> {
+    let numbers = from..;
+    let sealed = frames.iter().zip(numbers);
+    sealed
+        .flat_map(|((flags, body), n)| frame(0, sealed_message(server, n, *flags, body)))
+        .collect()
+}
+
+/// What the engine says of the next bytes, runs and all.
+fn next_event(side: &mut Side, input: &mut &[u8], room: u64) -> Option<Event> {
+    side.engine.handle_input(input, room, side.now)
+}
+
+#[test]
+fn small_messages_are_opened_in_runs_as_far_as_there_is_room() {
+    let (mut server, key) = ready_server(PULL, "PUSH");
+    let frames: [(u8, &[u8]); 5] = [
+        (0, b"a"),
+        (1, b"b"),
+        (0, b"c"),
+        (0, &[7; 300]),
+        (1, b"part"),
+    ];
+    let bytes = sealed_frames(&key, 3, &frames);
+    let mut input = &bytes[..];
+    let mut run_of = |input: &mut &[u8], room| match next_event(&mut server, input, room) {
+        Some(Event::Run(run)) => {
+            let opened = server.engine.run(&[], run);
+            assert_eq!(
+                opened.len(),
+                run.len,
+                "nothing is left of what is none of the run"
+            );
+            (run.messages, opened.to_vec())
+        }
+        event => panic!("{event:?}"),
+    };
+    assert_eq!(run_of(&mut input, 1), (1, frame(0, b"a")));
+    let expected = [frame(1, b"b"), frame(0, b"c"), frame(0, [7; 300])].concat();
+    assert_eq!(run_of(&mut input, 9), (2, expected));
+    let Some(Event::Message(msg)) = next_event(&mut server, &mut input, 9) else {
+        panic!("the part of a message is no run");
+    };
+    assert_eq!((&*msg, msg.more()), (&b"part"[..], true));
+    assert!(input.is_empty());
+    // The rest of the message is none either.
+    let rest = sealed_frames(&key, 8, &[(0, b"rest"), (0, b"alone")]);
+    let mut input = &rest[..];
+    let Some(Event::Message(msg)) = next_event(&mut server, &mut input, 9) else {
+        panic!("the end of a message is no run");
+    };
+    assert_eq!((&*msg, msg.more()), (&b"rest"[..], false));
+    assert!(matches!(
+        next_event(&mut server, &mut input, 9),
+        Some(Event::Run(_))
+    ));
+}
+
+#[test]
+fn what_came_before_a_broken_box_is_delivered() {
+    let after_two = |change: &dyn Fn(&mut [u8])| {
+        let (mut server, key) = ready_server(PULL, "PUSH");
+        let frames: [(u8, &[u8]); 4] = [(0, b"one"), (0, b"two"), (0, b"six"), (0, b"ten")];
+        let mut bytes = sealed_frames(&key, 3, &frames);
+        change(&mut bytes);
+        let mut seen = server.receive(&bytes);
+        let rest = seen.split_off(2);
+        assert_eq!(seen, [message("one"), message("two")]);
+        rest
+    };
+    const LEN: usize = 2 + 33 + 3;
+    let sequence = failed(ProtocolError::InvalidSequence);
+    let touched = after_two(&|bytes| bytes[2 * LEN + 30] ^= 1);
+    assert_eq!(touched, [failed(ProtocolError::Cryptographic)]);
+    let repeated = after_two(&|bytes| bytes.copy_within(..LEN, 2 * LEN));
+    assert_eq!(repeated, slice::from_ref(&sequence));
+    let swapped = after_two(&|bytes| bytes[2 * LEN..].rotate_left(LEN));
+    assert_eq!(swapped, [message("ten"), sequence]);
+}
+
+#[test]
+fn commands_come_between_messages_in_a_row() {
+    let (mut publisher, key) = ready_server(XPUB, "SUB");
+    let frames: [(u8, &[u8]); 5] = [
+        (0, b"a"),
+        (2, b"\x09SUBSCRIBEt"),
+        (0, b"b"),
+        (2, b"\x04PING\0\0"),
+        (0, b"c"),
+    ];
+    let seen = publisher.receive(&sealed_frames(&key, 3, &frames));
+    assert_eq!(
+        seen,
+        [message("a"), subscribe("t"), message("b"), message("c")]
+    );
+    assert!(!publisher.sent().is_empty(), "a PONG");
+}
+
+/// Of a size at which something changes, or of any other.
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        prop::sample::select(vec![0, 1, 222, 223, 255, 256, 4096, 4097, 70_000]),
+        0..600usize,
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
+
+    /// As runs or one by one, in any slices, with any room.
+    #[test]
+    fn what_is_sealed_comes_out_the_same(
+        frames in prop::collection::vec((any::<bool>(), size(), any::<bool>()), 1..40),
+        sizes in prop::collection::vec(1..3000usize, 1..5),
+        room in prop_oneof![1..4u64, Just(u64::MAX)],
+    ) {
+        let mut pair = ready_pair(client(), server());
+        pair.sides[1].room = room;
+        let mut expected = Vec::new();
+        for (n, (more, size, in_run)) in frames.iter().enumerate() {
+            let body = vec![n as u8; *size];
+            let mut msg = Msg::copied(&body);
+            msg.set_more(*more);
+            if *in_run && *size <= COPY_MAX {
+                prop_assert!(pair.sides[0].engine.run_max() > 0);
+                let run = frame(u8::from(*more), &body);
+                pair.sides[0].engine.push_run(Frames::Copy(&[&run[..], &run].concat()));
+                expected.push(Seen::Message(Kind::Data, body.clone(), *more));
+            } else {
+                pair.sides[0].engine.push(msg);
+            }
+            expected.push(Seen::Message(Kind::Data, body, *more));
+        }
+        let bytes = pair.sides[0].sent();
+        let seen = pair.sides[1].receive_sliced(&bytes, &sizes);
+        prop_assert!(seen == expected, "something else arrives than was sent");
+    }
 }
 
 // ── tampering ────────────────────────────────────────────────────────────────────────────────────

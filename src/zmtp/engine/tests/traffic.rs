@@ -3,6 +3,19 @@
 use super::*;
 
 #[test]
+fn as_much_is_gathered_as_the_options_allow() {
+    let mut side = Side::ready(PUSH, "PULL", |options| options.out_batch_size = Some(100));
+    let gathered = std::iter::from_fn(|| {
+        let wants = side.engine.wants_messages();
+        wants.then(|| side.engine.push(vec![7; 30].into()))
+    });
+    // Each frame has a head of two bytes.
+    assert_eq!(gathered.count(), 4);
+    assert_eq!(side.sent().len(), 4 * 32);
+    assert!(side.engine.wants_messages());
+}
+
+#[test]
 fn commands_that_mean_nothing_are_passed_over() {
     let mut side = Side::ready(PULL, "PUSH", |_| ());
     for body in [

@@ -1,0 +1,7 @@
+//! Any bytes in the place of CURVE's MESSAGE.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| ferrozmq::fuzzing::curve_message(bytes));

@@ -1,0 +1,7 @@
+//! Any bytes as NULL's ERROR.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| ferrozmq::fuzzing::null_error(bytes));

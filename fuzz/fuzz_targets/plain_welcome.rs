@@ -1,0 +1,7 @@
+//! Any bytes in the place of PLAIN's WELCOME.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| ferrozmq::fuzzing::plain_welcome(bytes));
