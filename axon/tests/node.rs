@@ -18,6 +18,7 @@ mod restart;
 #[path = "node/rpc.rs"]
 mod rpc;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use ferrozmq_axon::{
 };
 use node::{Family, LIMIT, Peer};
 use serde_json::{Value as Any, json};
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 /// How the two sides talk.
@@ -62,19 +64,24 @@ impl Setup {
     }
 }
 
-/// Where the sides meet: a port once somebody was bound to it, or a path.
+/// Where the sides meet: a port or a path.
 #[derive(Debug)]
 struct Place {
     transport: Transport,
-    port: Option<u16>,
+    /// Has the port and does not listen, so that nobody else is given it while neither side is bound.
+    held: Socket,
     directory: TempDir,
 }
 
 impl Place {
     fn new(transport: Transport) -> Self {
+        let held = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        held.set_reuse_address(true).unwrap();
+        let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        held.bind(&any_port.into()).unwrap();
         Self {
             transport,
-            port: None,
+            held,
             directory: tempfile::tempdir().unwrap(),
         }
     }
@@ -85,7 +92,10 @@ impl Place {
 
     fn endpoint(&self) -> String {
         match self.transport {
-            Transport::Tcp => format!("tcp://127.0.0.1:{}", self.port.unwrap_or(0)),
+            Transport::Tcp => {
+                let address = self.held.local_addr().unwrap().as_socket().unwrap();
+                format!("tcp://{address}")
+            }
             Transport::Unix => format!("unix://{}", self.path().display()),
         }
     }
@@ -165,14 +175,8 @@ impl Ours {
         }
     }
 
-    /// Binds; a port that the system picks is the place's from then on.
-    fn bind(&self, place: &mut Place) {
+    fn bind(&self, place: &Place) {
         each!(self, socket => socket.bind(place.endpoint()).unwrap());
-        if place.transport == Transport::Tcp {
-            let address = each!(self, socket => socket.address().unwrap());
-            let (_, port) = address.rsplit_once(':').unwrap();
-            place.port = Some(port.parse().unwrap());
-        }
     }
 
     fn connect(&self, place: &Place) {
@@ -236,7 +240,7 @@ impl Both {
             _ctx: ctx,
         };
         if setup.we_bind {
-            both.ours.bind(&mut both.place);
+            both.ours.bind(&both.place);
             both.theirs.connect(&both.place.endpoint());
         } else {
             both.bind_peer();
@@ -255,13 +259,7 @@ impl Both {
     }
 
     fn bind_peer(&mut self) {
-        let at = match (self.place.transport, self.place.port) {
-            // As a number: their parser of texts does not take 0.
-            (Transport::Tcp, None) => json!(0),
-            _ => json!(self.place.endpoint()),
-        };
-        let port = self.theirs.bind(at);
-        self.place.port = self.place.port.or(port);
+        self.theirs.bind(json!(self.place.endpoint()));
     }
 
     /// Waits until each side knows the other.
@@ -317,7 +315,7 @@ impl Both {
         self.theirs.expect(lost);
         meanwhile(self);
         if self.setup.we_bind {
-            self.ours.bind(&mut self.place);
+            self.ours.bind(&self.place);
         } else {
             self.ours.connect(&self.place);
         }

@@ -16,22 +16,12 @@ fn clients(test: impl Fn(&Client, Setup)) {
         let ctx = Ctx::new();
         let mut client = Client::new(&ctx).unwrap();
         client.set_timeout(Some(LIMIT));
-        let mut place = Place::new(setup.transport);
+        let place = Place::new(setup.transport);
         if setup.we_bind {
             client.socket().bind(place.endpoint()).unwrap();
-            if setup.transport == Transport::Tcp {
-                let address = client.socket().address().unwrap();
-                place.port = address
-                    .rsplit_once(':')
-                    .and_then(|(_, port)| port.parse().ok());
-            }
             peer.connect(&place.endpoint());
         } else {
-            let at = match setup.transport {
-                Transport::Tcp => json!(0),
-                Transport::Unix => json!(place.endpoint()),
-            };
-            place.port = peer.bind(at);
+            peer.bind(json!(place.endpoint()));
             client.socket().connect(place.endpoint()).unwrap();
         }
         test(&client, setup);
@@ -113,22 +103,12 @@ fn node_calls_our_functions() {
         server.try_expose("fail", || {
             Err::<(), _>(Failure::from("it failed").with_stack("Error: it failed\n    at rust"))
         });
-        let mut place = Place::new(setup.transport);
+        let place = Place::new(setup.transport);
         if setup.we_bind {
             server.socket().bind(place.endpoint()).unwrap();
-            if setup.transport == Transport::Tcp {
-                let address = server.socket().address().unwrap();
-                place.port = address
-                    .rsplit_once(':')
-                    .and_then(|(_, port)| port.parse().ok());
-            }
             peer.connect(&place.endpoint());
         } else {
-            let at = match setup.transport {
-                Transport::Tcp => json!(0),
-                Transport::Unix => json!(place.endpoint()),
-            };
-            place.port = peer.bind(at);
+            peer.bind(json!(place.endpoint()));
             server.socket().connect(place.endpoint()).unwrap();
         }
         let _serving = server.spawn(2).unwrap();
