@@ -235,12 +235,9 @@ impl Out<c_void> {
             if bytes.len() <= 32 {
                 // SAFETY: A1; there is room for all of `bytes`, which are 16 at least.
                 unsafe { to.cast::<[u8; 16]>().write_unaligned(*first) };
+                let end = to.wrapping_add(bytes.len() - 16);
                 // SAFETY: as above.
-                unsafe {
-                    to.add(bytes.len() - 16)
-                        .cast::<[u8; 16]>()
-                        .write_unaligned(*last)
-                };
+                unsafe { end.cast::<[u8; 16]>().write_unaligned(*last) };
                 return true;
             }
         }
