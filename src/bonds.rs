@@ -227,7 +227,6 @@ impl Bonds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slab::Slab;
 
     fn child(n: usize) -> ChildId {
         ChildId {
