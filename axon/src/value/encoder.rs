@@ -25,12 +25,12 @@ pub enum EncodeError {
     /// An argument has 4 GiB or more, prefix included.
     #[error("an argument must be smaller than 4 GiB")]
     TooLarge,
-    /// Bytes begin with `s:` or `j:`, and would arrive as a string or as JSON; see [`Raw`].
+    /// Bytes begin with `s:` or `j:`, and would arrive as a string or as JSON; see [`Raw`](crate::Raw).
     #[error(
         "bytes that begin with s: or j: would not arrive as bytes; Raw sends them all the same"
     )]
     AmbiguousBytes,
-    /// A value cannot be written as JSON, or [`Raw`] bytes begin with `j:` and are no JSON.
+    /// A value cannot be written as JSON, or [`Raw`](crate::Raw) bytes begin with `j:` and are no JSON.
     #[error("no JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
@@ -139,7 +139,7 @@ impl Encoder {
         }
     }
 
-    /// Adds bytes as they are to be on the wire, with their prefix; see [`Raw`].
+    /// Adds bytes as they are to be on the wire, with their prefix; see [`Raw`](crate::Raw).
     ///
     /// # Errors
     ///
