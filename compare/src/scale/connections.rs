@@ -198,7 +198,7 @@ impl<E: Engine> Fleet<E> {
     fn add_sockets(&mut self, number: u32) -> Result<()> {
         let before = self.single.len();
         for _ in 0..number {
-            if self.single.len() % SOCKETS_PER_CONTEXT == 0 {
+            if self.single.len().is_multiple_of(SOCKETS_PER_CONTEXT) {
                 self.contexts.push(context::<E>()?);
             }
             let context = self.contexts.last().ok_or("no context")?;
