@@ -91,7 +91,7 @@ impl Req {
             spin: ctx.spin(),
             under_way: Mutex::default(),
         });
-        // Of the types that send in turn, the one to which peers may say something.
+        // A DEALER sends to its peers in turn and listens to them, which a PUSH does not.
         let socket = open(ctx, SocketType::DEALER, options, |notifier| {
             Box::new(Requesting {
                 lb: Lb::default(),

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ferrozmq::{Ctx, ProtocolError, Reason};
 use ferrozmq_axon::amp::Limits;
-use ferrozmq_axon::{Event, Options, Pub, Pull, Push, Rep};
+use ferrozmq_axon::{Event, Options, Pub, Pull, Push};
 
 use crate::common::*;
 
@@ -97,15 +97,4 @@ fn who_talks_to_a_sender_is_not_read_and_does_no_harm() {
     publisher.send("news").unwrap();
     hear(&mut to_push, &[b"s:work"]);
     hear(&mut to_pub, &[b"s:news"]);
-}
-
-#[test]
-fn a_server_gets_its_replies_out_before_a_peer_that_stopped_writing_is_gone() {
-    let ctx = Ctx::new();
-    let rep = Rep::new(&ctx).unwrap();
-    rep.bind("tcp://127.0.0.1:0").unwrap();
-    let mut peer = raw(&rep.address().unwrap());
-    say(&mut peer, &[b"s:x", b"s:1:0"]);
-    rep.recv_timeout(LIMIT).unwrap().reply("y").unwrap();
-    hear(&mut peer, &[b"s:y", b"s:1:0"]);
 }
