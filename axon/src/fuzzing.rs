@@ -90,13 +90,17 @@ fn message(bytes: Vec<u8>) {
 /// An argument: whatever can be read can be sent, and is read as the same again.
 fn arg(arg: Arg<'_>) {
     let _ = arg.topic();
-    let Ok(value) = arg.to_value() else {
-        assert_eq!(arg.kind(), Kind::Json, "only JSON can be wrong");
-        assert!(
-            Encoder::new().raw(arg.as_wire()).is_err(),
-            "broken JSON does not leave"
-        );
-        return;
+    let value = match arg.to_value() {
+        Ok(value) => value,
+        Err(error) => {
+            assert_eq!(arg.kind(), Kind::Json, "only JSON can be wrong");
+            let leaves = Encoder::new().raw(arg.as_wire()).is_ok();
+            assert!(
+                !leaves || is_out_of_range(&error),
+                "broken JSON does not leave"
+            );
+            return;
+        }
     };
     let again = Message::new(&value).expect("what came can be sent");
     assert_eq!(again.get(0).and_then(Arg::to_value).expect("sent"), value);
@@ -104,6 +108,11 @@ fn arg(arg: Arg<'_>) {
         let text: &str = &text;
         assert_eq!(value.as_str(), Some(text), "text is text, however it comes");
     }
+}
+
+/// Whether it is JSON, but with a number that no double is, as `1e999`.
+fn is_out_of_range(error: &DecodeError) -> bool {
+    error.to_string().contains("number out of range")
 }
 
 /// An argument of any bytes.
@@ -119,7 +128,8 @@ pub fn value(bytes: &[u8]) {
     }
     if let Ok(message) = Message::new(&Raw(bytes)) {
         let sent = message.get(0).and_then(Arg::to_value);
-        assert!(sent.is_ok(), "what is sent can be read: {sent:?}");
+        let is_read = sent.as_ref().map_or_else(is_out_of_range, |_| true);
+        assert!(is_read, "what is sent can be read: {sent:?}");
     }
     assert!(
         !matches!(arg.text(), Err(DecodeError::Missing(_))),

@@ -235,6 +235,15 @@ fn broken_json_is_an_error_and_stays_readable() {
     }
 }
 
+/// It is JSON, which Node reads as infinity: it is not read here, and may be sent on.
+#[test]
+fn a_number_that_no_double_is() {
+    let arg = Arg::new(b"j:1e999");
+    assert!(matches!(arg.to_value(), Err(DecodeError::Json(_))));
+    assert_eq!(wire(arg), b"j:1e999");
+    fuzzing::value(arg.as_wire());
+}
+
 /// Brackets without end do not take the stack.
 #[test]
 fn json_is_not_nested_without_bound() {
