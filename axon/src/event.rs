@@ -126,7 +126,10 @@ impl Events {
     /// Waits for the next event for at most `timeout`; `None` if there was none.
     #[must_use]
     pub fn recv_timeout(&mut self, timeout: Duration) -> Option<Event> {
-        let deadline = Instant::now() + timeout;
+        // A time limit beyond what clocks can tell is none.
+        let Some(deadline) = Instant::now().checked_add(timeout) else {
+            return self.recv();
+        };
         loop {
             if let Some(event) = self.translator.pending.pop_front() {
                 return Some(event);
@@ -153,10 +156,10 @@ impl Events {
         timeout: Duration,
         mut wanted: impl FnMut(&Event) -> bool,
     ) -> Option<Event> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now().checked_add(timeout);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let event = self.recv_timeout(left)?;
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let event = self.recv_timeout(left.unwrap_or(Duration::MAX))?;
             if wanted(&event) {
                 return Some(event);
             }
@@ -200,8 +203,13 @@ impl Translator {
             }
             EventKind::HandshakeSucceeded => self.push(Event::Connect { local, remote }),
             EventKind::Disconnected { reason, .. } => {
-                self.lost.push_back(remote.clone());
-                self.lost.truncate(Self::LOST_MAX);
+                // Of what was ended here no attempt follows.
+                if !matches!(reason, Reason::LocalClosed) {
+                    if self.lost.len() == Self::LOST_MAX {
+                        self.lost.pop_front();
+                    }
+                    self.lost.push_back(remote.clone());
+                }
                 self.fail(remote.clone(), reason.clone());
                 self.push(Event::Disconnect {
                     local,

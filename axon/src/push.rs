@@ -143,10 +143,7 @@ impl Pattern for Pushing {
 
     fn on_writable(&mut self, pipes: &mut Pipes, key: Key) {
         self.lb.activate(key);
-        if !self.queue.is_empty() {
-            let flushed = self.flush_queue(pipes);
-            self.queue.tell_flushed(flushed);
-        }
+        self.flush_queue(pipes);
     }
 
     fn on_closed(&mut self, pipes: &mut Pipes, key: Key) {

@@ -70,9 +70,8 @@ impl Queue {
         Ok(Some(dropped))
     }
 
-    /// Sends what waits, in order, as far as pipes take it. `sent` is told of each message, before it
-    /// is written, and of whether that was possible by what `lb` does. Returns what was sent, if
-    /// somebody wants to know.
+    /// Sends what waits, in order, as far as pipes take it: until `send`, which is given one after the
+    /// other, says that one was not taken. Returns what was sent, if somebody wants to know.
     pub(crate) fn flush(
         &mut self,
         pipes: &mut Pipes,

@@ -5,6 +5,7 @@
 //! that pipe ends.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -304,13 +305,20 @@ impl Requests {
             return;
         };
         let mut under_way = self.under_way.lock();
-        let expected = under_way
-            .get(&number)
-            .is_some_and(|request| request.peer == Some(from));
-        let request = under_way.remove(&number).filter(|_| expected);
+        let request = match under_way.entry(number) {
+            Entry::Occupied(request) if request.get().peer == Some(from) => request.remove(),
+            Entry::Occupied(_) | Entry::Vacant(_) => return,
+        };
         drop(under_way);
-        if let Some(request) = request {
-            request.slot.fill(Ok(message));
+        request.slot.fill(Ok(message));
+    }
+
+    /// The queue has dropped this request.
+    fn drop_queued(&self, request: Message) {
+        let number = Self::number_of(&request.into_wire());
+        let dropped = number.and_then(|number| self.under_way.lock().remove(&number));
+        if let Some(request) = dropped {
+            request.slot.fill(Err(Error::Dropped));
         }
     }
 
@@ -344,7 +352,8 @@ struct Requesting {
 }
 
 impl Requesting {
-    fn flush_queue(&mut self, pipes: &mut Pipes) {
+    /// Sends what waits, as far as there is room; returns what was sent, if somebody wants to know.
+    fn send_queued(&mut self, pipes: &mut Pipes) -> Vec<Message> {
         let Self {
             lb,
             queue,
@@ -354,7 +363,7 @@ impl Requesting {
         pipes.hold();
         let flushed = queue.flush(pipes, |pipes, msg| send_by(lb, requests, pipes, msg));
         pipes.flush();
-        self.queue.tell_flushed(flushed);
+        flushed
     }
 
     /// Hands out all replies that are there.
@@ -392,7 +401,8 @@ impl Pattern for Requesting {
             return;
         }
         self.lb.attach(key);
-        self.flush_queue(pipes);
+        let flushed = self.send_queued(pipes);
+        self.queue.tell_flushed(flushed);
     }
 
     /// The requests that have gone there have no reply to hope for.
@@ -411,9 +421,7 @@ impl Pattern for Requesting {
 
     fn on_writable(&mut self, pipes: &mut Pipes, key: Key) {
         self.lb.activate(key);
-        if !self.queue.is_empty() {
-            self.flush_queue(pipes);
-        }
+        self.send_queued(pipes);
     }
 
     fn on_closed(&mut self, pipes: &mut Pipes, key: Key) {
@@ -429,9 +437,7 @@ impl Pattern for Requesting {
             return Ok(());
         }
         if let Some(dropped) = self.queue.push(msg)? {
-            let number = Requests::number_of(&dropped.into_wire());
-            self.requests
-                .fail(|(known, _)| Some(known) == number, || Error::Dropped);
+            self.requests.drop_queued(dropped);
         }
         Ok(())
     }

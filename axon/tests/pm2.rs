@@ -339,6 +339,13 @@ fn exceptions_of_a_cluster_are_told() {
         assert_eq!(launched.len(), 2);
         let modes: Vec<_> = pm2.list().unwrap().iter().map(|it| it.mode()).collect();
         assert_eq!(modes, [ExecMode::Cluster, ExecMode::Cluster]);
+        // An app listens to messages before it greets.
+        hear(&bus, "the first app", |event| match event {
+            BusEvent::Log(log) if log.source == LogSource::Out => {
+                (log.process.id == Some(Id::Number(0))).then_some(())
+            }
+            _ => None,
+        });
         pm2.send_data(0, "throw", ()).unwrap();
         let exception = hear(&bus, "the exception", |event| match event {
             BusEvent::Exception(exception) => Some(exception),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ferrozmq::Ctx;
 use parking_lot::Mutex;
@@ -13,18 +13,22 @@ use serde_json::{Map, Value, json};
 
 use super::process::time;
 use super::{App, Bus, Error, Home, Id, Process, Result};
-use crate::options::Options;
+use crate::event::{Event, Events};
+use crate::options::{Options, Overflow};
 use crate::rpc::{CallError, Client, Methods};
 
 /// A daemon of pm2, which is asked about its processes and told what to do with them.
 ///
 /// It can be used by several threads at once. When the daemon goes, calls fail, and they work again as
-/// soon as another one runs in the same place.
+/// soon as another one runs in the same place. No call waits for a daemon that does not run: it could
+/// be carried out by another one later, whose processes are others.
 #[derive(Debug)]
 pub struct Pm2 {
     client: Client,
-    /// What the daemon has, once it was asked; forgotten when it may be another.
+    /// What the daemon has, once it was asked; forgotten when a call shows that it is gone.
     methods: Mutex<Option<Arc<Methods>>>,
+    /// What happens to the connection.
+    events: Mutex<Events>,
     home: Home,
     ctx: Ctx,
 }
@@ -112,6 +116,9 @@ pub struct Metric {
     pub unit: Option<String>,
 }
 
+/// How long a connection is waited for before it is looked again whether a daemon runs.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// An argument that a method takes without a use for it.
 fn nothing() -> Value {
     json!({})
@@ -134,11 +141,14 @@ impl Pm2 {
         home.check()?;
         // What a daemon has not read when nobody is interested any more need not wait for another one.
         let options = Options::new().linger(Some(Duration::ZERO));
+        let options = options.hwm(0).overflow(Overflow::Error);
         let client = Client::with_options(ctx, &options)?;
+        let events = Mutex::new(client.socket().events()?);
         client.socket().connect(home.rpc_socket())?;
         Ok(Self {
             client,
             methods: Mutex::default(),
+            events,
             home: home.clone(),
             ctx: ctx.clone(),
         })
@@ -170,6 +180,10 @@ impl Pm2 {
     /// # Errors
     /// [`Error::Call`].
     pub fn methods(&self) -> Result<Arc<Methods>> {
+        self.once_connected(|| self.known_methods())
+    }
+
+    fn known_methods(&self) -> Result<Arc<Methods>> {
         if let Some(known) = &*self.methods.lock() {
             return Ok(known.clone());
         }
@@ -184,22 +198,34 @@ impl Pm2 {
     /// # Errors
     /// [`Error::NoSuchMethod`] and [`Error::Arguments`], before anything is sent; [`Error::Call`].
     pub fn call<R: DeserializeOwned>(&self, method: &str, args: Vec<Value>) -> Result<R> {
-        self.check_arguments(method, args.len())?;
-        self.heard(self.client.call(method, args))
-    }
-
-    /// Takes what came of a call. After a failure there may be another daemon.
-    fn heard<R>(&self, outcome: std::result::Result<R, CallError>) -> Result<R> {
-        outcome.map_err(|error| {
-            if matches!(error, CallError::Socket(_)) {
-                *self.methods.lock() = None;
-            }
-            error.into()
+        self.once_connected(|| {
+            self.check_arguments(method, args.len())?;
+            Ok(self.client.call(method, &args)?)
         })
     }
 
+    /// Does what nothing is sent for while there is no connection, which may be about to come if a
+    /// daemon runs. After a failure that may be another one.
+    fn once_connected<R>(&self, act: impl Fn() -> Result<R>) -> Result<R> {
+        let deadline = self.client.deadline();
+        loop {
+            let outcome = act();
+            let Err(Error::Call(CallError::Socket(error))) = &outcome else {
+                return outcome;
+            };
+            *self.methods.lock() = None;
+            let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            if is_late || !matches!(error, crate::Error::Full) {
+                return outcome;
+            }
+            self.home.check()?;
+            let is_connected = |event: &Event| matches!(event, Event::Connect { .. });
+            self.events.lock().wait_for(AGAIN, is_connected);
+        }
+    }
+
     fn check_arguments(&self, name: &str, given: usize) -> Result<()> {
-        let methods = self.methods()?;
+        let methods = self.known_methods()?;
         let method = methods.get(name);
         let method = method.ok_or_else(|| Error::NoSuchMethod(name.to_owned()))?;
         // The last parameter is the callback. Where there is none, the function was bound, and takes
@@ -263,15 +289,22 @@ impl Pm2 {
     /// [`Error::Call`], with [`Timeout`](crate::Error::Timeout) if it is still there.
     pub fn kill(&self) -> Result<()> {
         // A daemon replies to neither: the first has no reply, and the second is its last.
-        self.check_arguments("notifyKillPM2", 1)?;
-        self.client.notify("notifyKillPM2", [nothing()])?;
-        match self.delete(Target::All) {
-            // One that has ended by itself meanwhile.
-            Ok(_) | Err(Error::Call(CallError::Remote(_))) => {}
-            Err(error) => return Err(error),
+        self.once_connected(|| {
+            self.check_arguments("notifyKillPM2", 1)?;
+            Ok(self.client.notify("notifyKillPM2", [nothing()])?)
+        })?;
+        for id in self.ids(Target::All)? {
+            match self.call::<Value>("deleteProcessId", vec![json!(id)]) {
+                // One that has ended by itself meanwhile is no reason to leave the others.
+                Ok(_) | Err(Error::Call(CallError::Remote(_))) => {}
+                Err(error) => return Err(error),
+            }
         }
         match self.call::<Value>("killMe", vec![nothing()]) {
-            Ok(_) | Err(Error::Call(CallError::Socket(crate::Error::PeerGone))) => Ok(()),
+            Ok(_)
+            | Err(Error::Call(CallError::Socket(crate::Error::PeerGone)) | Error::NotRunning(_)) => {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }

@@ -133,7 +133,7 @@ impl Client {
         Ok(listed.methods)
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.timeout
             .and_then(|timeout| Instant::now().checked_add(timeout))
     }

@@ -1,7 +1,6 @@
 // What the daemons of pm2 run in tests. Every line on its standard input has it do something.
 'use strict';
 
-console.log(`hello from ${process.env.NAME} ${process.argv.slice(2).join(' ')}`);
 process.on('SIGHUP', () => console.log('got SIGHUP'));
 process.on('message', (packet) => {
   if (packet.topic === 'throw') does.throw();
@@ -19,6 +18,8 @@ const does = {
   },
   exit: () => process.exit(3),
 };
+
+console.log(`hello from ${process.env.NAME} ${process.argv.slice(2).join(' ')}`);
 
 let rest = '';
 process.stdin.on('data', (chunk) => {

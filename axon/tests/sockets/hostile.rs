@@ -1,10 +1,11 @@
 //! Peers that break the rules: their connection is closed, an event says why, and others go on.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use ferrozmq::{Ctx, ProtocolError, Reason};
 use ferrozmq_axon::amp::Limits;
-use ferrozmq_axon::{Event, Options, Pub, Pull, Push};
+use ferrozmq_axon::{Error, Event, Options, Pub, Pull, Push, Req};
 
 use crate::common::*;
 
@@ -97,4 +98,53 @@ fn who_talks_to_a_sender_is_not_read_and_does_no_harm() {
     publisher.send("news").unwrap();
     hear(&mut to_push, &[b"s:work"]);
     hear(&mut to_pub, &[b"s:news"]);
+}
+
+/// Reads a message and returns its last argument: of a request its id.
+fn hear_id(stream: &mut TcpStream) -> Vec<u8> {
+    let mut meta = [0];
+    stream.read_exact(&mut meta).unwrap();
+    let mut last = Vec::new();
+    for _ in 0..meta[0] & 0x0F {
+        let mut length = [0; 4];
+        stream.read_exact(&mut length).unwrap();
+        last = vec![0; u32::from_be_bytes(length) as usize];
+        stream.read_exact(&mut last).unwrap();
+    }
+    last
+}
+
+#[test]
+fn a_reply_from_whom_nobody_asked_is_nothing() {
+    let ctx = Ctx::new();
+    let req = Req::new(&ctx).unwrap();
+    let mut events = req.events().unwrap();
+    req.bind("tcp://127.0.0.1:0").unwrap();
+    let address = req.address().unwrap();
+    let mut asked = raw(&address);
+    wait_connected(&mut events, 1);
+    let replies = [req.send("one").unwrap(), req.send("two").unwrap()];
+    let ids = [hear_id(&mut asked), hear_id(&mut asked)];
+
+    let mut liar = raw(&address);
+    wait_connected(&mut events, 1);
+    for id in &ids {
+        say(&mut liar, &[b"s:a lie", id]);
+    }
+    // Of two requests one goes to each; what the liar said before its answer was heard before it.
+    let honest = [req.send("three").unwrap(), req.send("four").unwrap()];
+    for peer in [&mut asked, &mut liar] {
+        let id = hear_id(peer);
+        say(peer, &[b"j:1", &id]);
+    }
+    for reply in honest {
+        assert_eq!(number(&reply.wait_timeout(LIMIT).unwrap()), 1);
+    }
+
+    let [first, second] = replies;
+    say(&mut asked, &[b"j:2", &ids[0]]);
+    assert_eq!(number(&first.wait_timeout(LIMIT).unwrap()), 2);
+    drop(asked);
+    let gone = second.wait_timeout(LIMIT);
+    assert!(matches!(gone, Err(Error::PeerGone)), "{gone:?}");
 }
