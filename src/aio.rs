@@ -142,12 +142,15 @@ impl AsyncSocket {
     pub fn get_ref(&self) -> &Socket {
         // A call may take notice of what a task waits for.
         self.waiters.signal.signal();
+        // What the sink holds back would hold back what a call sends.
+        self.socket.base().flush();
         &self.socket
     }
 
-    /// The socket, for blocking calls. What the sink took and has not flushed is dropped.
+    /// The socket, for blocking calls. A message that the sink took and could not send yet is dropped.
     #[must_use]
     pub fn into_blocking(self) -> Socket {
+        self.socket.base().flush();
         self.socket
     }
 
@@ -492,7 +495,11 @@ impl AsyncSocket {
                     }
                 }
                 Some(Err(Refused::Yield)) => return self.give_way(cx),
-                Some(Err(refused)) => return Poll::Ready(Err(error_of(refused))),
+                Some(Err(refused)) => {
+                    // What was sent before must be on its way, and nothing is held back any more.
+                    base.flush();
+                    return Poll::Ready(Err(error_of(refused)));
+                }
             }
             let Some(calls_left) = self.calls_left.checked_sub(1) else {
                 return self.give_way(cx);

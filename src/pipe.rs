@@ -96,19 +96,23 @@ impl Frame for &Msg {
 pub struct Pipes {
     ends: Slab<PipeEnd>,
     holds: bool,
-    /// The pipes of whose messages some were held back.
+    /// The pipes of whose messages some were held back, and how many were in all.
     held: Vec<Key>,
+    messages_held: usize,
 }
 
 impl Pipes {
-    /// More pipes than this do not hold messages back: they are flushed.
+    /// More pipes than this do not hold messages back: they are flushed. So are more messages than
+    /// this, or marks would be reached by what no reader can have seen yet.
     const HELD_MAX: usize = 64;
+    const MESSAGES_MAX: usize = 128;
 
     pub(crate) fn new() -> Self {
         Self {
             ends: Slab::new(),
             holds: false,
             held: Vec::new(),
+            messages_held: 0,
         }
     }
 
@@ -155,16 +159,20 @@ impl Pipes {
     }
 
     fn hold_back(&mut self, key: Key) {
-        if self.held.last() == Some(&key) {
-            return;
+        if self.held.last() != Some(&key) {
+            if self.held.len() == Self::HELD_MAX {
+                self.flush_held();
+            }
+            self.held.push(key);
         }
-        if self.held.len() == Self::HELD_MAX {
+        self.messages_held += 1;
+        if self.messages_held >= Self::MESSAGES_MAX {
             self.flush_held();
         }
-        self.held.push(key);
     }
 
     fn flush_held(&mut self) {
+        self.messages_held = 0;
         for key in self.held.drain(..) {
             if let Some(pipe) = self.ends.get_mut(key) {
                 pipe.flush();
@@ -585,7 +593,7 @@ impl PipeEnd {
     /// writes and of what it reads. Takes effect at once; a blocked peer is told of new room.
     pub(crate) fn set_hwm(&mut self, send: u32, recv: u32) {
         self.common.set_marks(self.own, Marks { send, recv });
-        // P4: partner of the fence in `has_credit`.
+        // P4: partner of the fence in `find_credit`.
         fence(Ordering::SeqCst);
         if self.theirs().blocked.load(Ordering::SeqCst) {
             self.tell_progress();
@@ -778,7 +786,7 @@ impl PipeEnd {
         if !self.attached {
             return false;
         }
-        // P4: partner of the fence in `tell_progress`.
+        // P4: partner of the fence in `tell`.
         self.ours().blocked.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.refresh_credit(self.capacity_out())
@@ -972,7 +980,10 @@ impl PipeEnd {
     #[cold]
     fn tell_half(&mut self, half: u64) {
         self.told = self.read / half * half;
-        self.tell(self.told);
+        // More may have been told before a sleep.
+        if self.told > self.ours().read.load(Ordering::Relaxed) {
+            self.tell(self.told);
+        }
     }
 
     /// Before the reader sleeps, the writer must know all that was read: were its mark lowered
@@ -993,7 +1004,7 @@ impl PipeEnd {
     fn tell(&mut self, read: u64) {
         let theirs = self.theirs();
         self.ours().read.store(read, Ordering::Release);
-        // P4: partner of the fence in `has_credit`.
+        // P4: partner of the fence in `find_credit`.
         fence(Ordering::SeqCst);
         if theirs.blocked.load(Ordering::SeqCst) && theirs.blocked.swap(false, Ordering::SeqCst) {
             theirs.post(PipeEvent::Writable);

@@ -538,10 +538,15 @@ impl SocketBase {
                 self.pattern.detach(&mut self.pipes, key);
             }
         }
-        if let Some(bond) = self.bonds.get(id) {
-            for child in bond.children() {
-                self.close_child(child, linger);
-            }
+        let Some(bond) = self.bonds.get(id) else {
+            return;
+        };
+        for child in bond.children() {
+            self.close_child(child, linger);
+        }
+        if !bond.own_lives() && bond.children().next().is_none() {
+            // The listener had ended by itself.
+            self.bonds.remove(id);
         }
     }
 

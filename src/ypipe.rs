@@ -380,7 +380,7 @@ impl<T> Writer<T> {
         }
         let before = std::mem::replace(&mut self.published, self.complete);
         let word = self.published.wrapping_mul(ONE) | flag;
-        // Release for Y3: partner of the loads in `Reader::refresh` and `Reader::sleep`. Acquire,
+        // Release for Y3: partner of the loads in `Reader::find_bytes` and `Reader::sleep`. Acquire,
         // so that whoever we wake has its past before ours.
         let asleep = self.shared.word.swap(word, Ordering::AcqRel) & ASLEEP != 0;
         if asleep {
@@ -537,7 +537,7 @@ impl<T> Reader<T> {
         if idle & FINISHED != 0 {
             return false;
         }
-        // Failure acquires as in `refresh`; success releases what the writer's swap acquires.
+        // Failure acquires as in `find_bytes`; success releases what the writer's swap acquires.
         match self.shared.word.compare_exchange(
             idle,
             idle | ASLEEP,

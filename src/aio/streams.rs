@@ -53,7 +53,11 @@ impl Sink<Multipart> for AsyncSocket {
     fn start_send(mut self: Pin<&mut Self>, mut message: Multipart) -> Result<()> {
         join(&mut message, false)?;
         let mut message = Some(message);
-        let started = send_unflushed(&mut self.socket.base(), &mut message);
+        let base = self.socket.base_mut();
+        let started = send_unflushed(base, &mut message);
+        if started.is_err() {
+            base.flush();
+        }
         match started {
             Ok(()) => Ok(()),
             Err(Refused::WouldBlock | Refused::Yield) => {

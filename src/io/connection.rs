@@ -165,8 +165,8 @@ impl Connection {
         input.clear();
         let (read, direct, asked) = match self.engine.body_space() {
             Some(space) => {
-                let (direct, asked) = (space.len(), space.len() + READ_BEHIND);
-                let behind = &mut input.buffer[..READ_BEHIND];
+                let behind = &mut input.buffer[..READ_BEHIND.min(self.read_size)];
+                let (direct, asked) = (space.len(), space.len() + behind.len());
                 let buffers = &mut [IoSliceMut::new(space), IoSliceMut::new(behind)];
                 (self.stream.read_vectored(buffers), direct, asked)
             }

@@ -388,17 +388,22 @@ impl SessionBase {
     }
 
     fn deliver(&mut self, mut msg: Msg) {
+        if !self.listens {
+            return;
+        }
         self.introduce_now();
-        if let Some(pipe) = self.pipe.as_mut().filter(|_| self.listens) {
+        if let Some(pipe) = &mut self.pipe {
             // The room was looked at before. A socket that is closed hears nothing any more.
             let _ = pipe.write(&mut msg);
         }
     }
 
     fn deliver_run(&mut self, run: record::Run, input: &Input) {
+        if !self.listens {
+            return;
+        }
         self.introduce_now();
-        let pipe = self.pipe.as_mut().filter(|_| self.listens);
-        if let (Some(pipe), Link::Up(connection)) = (pipe, &self.link) {
+        if let (Some(pipe), Link::Up(connection)) = (&mut self.pipe, &self.link) {
             pipe.write_run(connection.run(input, run), run.messages);
         }
     }

@@ -23,6 +23,7 @@ crate::on_each_runtime!(
     many_sockets_are_served_at_once,
     the_end_of_the_context_ends_waiting_calls,
     other_tasks_get_their_turn,
+    a_refused_send_holds_nothing_back,
 );
 
 async fn questions_are_answered(rig: Rig) {
@@ -306,4 +307,16 @@ fn a_task_that_changes_what_can_be_done_wakes_the_other() {
         req.poll_send_ready(&mut Context::from_waker(&waker))
             .is_ready()
     );
+}
+
+async fn a_refused_send_holds_nothing_back(rig: Rig) {
+    let (mut rep, mut req) = rig.async_pair(REP, REQ);
+    req.send("first").await.unwrap();
+    let refused = req.send("out of turn").await.unwrap_err();
+    assert_eq!(refused.error.errno(), Error::Fsm.errno());
+    assert_eq!(rep.recv().await.unwrap(), "first");
+    rep.send("answer").await.unwrap();
+    assert_eq!(req.recv().await.unwrap(), "answer");
+    req.get_ref().send("second", 0).unwrap();
+    assert_eq!(rep.recv().await.unwrap(), "second");
 }
