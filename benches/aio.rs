@@ -1,7 +1,7 @@
 //! Async calls beside blocking ones, senders beside sockets, through the public API.
 //!
 //! * `aio/throughput`: PUSH to PULL over tcp, both sides blocking, or both in tasks of tokio's
-//!   multi-thread runtime.
+//!   multi-thread runtime; `lent`: with one message on either side that is used again and again.
 //! * `aio/latency`: round trips of REQ and REP over tcp, likewise.
 //! * `senders`: threads that send through one PUSH over tcp: by a plain socket each, by senders of
 //!   one socket, and by one socket in a mutex.
@@ -85,6 +85,51 @@ fn stream_async(runtime: &Runtime, total: u64, size: usize) -> Duration {
     took
 }
 
+fn stream_blocking_lent(total: u64, size: usize) -> Duration {
+    let (pull, push) = pair(SocketType::PULL, SocketType::PUSH);
+    let sending = thread::spawn(move || {
+        let (body, mut msg) = (vec![7; size], Msg::new());
+        for _ in 0..total {
+            msg.copy_from(&body);
+            push.send_msg(&mut msg, 0).expect("the receiver is there");
+        }
+    });
+    let (begun, mut msg) = (Instant::now(), Msg::new());
+    for _ in 0..total {
+        pull.recv(&mut msg, 0).expect("a message");
+        black_box(&msg);
+    }
+    let took = begun.elapsed();
+    sending.join().expect("no panic");
+    took
+}
+
+fn stream_async_lent(runtime: &Runtime, total: u64, size: usize) -> Duration {
+    let (pull, push) = pair(SocketType::PULL, SocketType::PUSH);
+    let (mut pull, mut push) = (pull.into_async(), push.into_async());
+    let sending = runtime.spawn(async move {
+        let (body, mut msg) = (vec![7; size], Msg::new());
+        for _ in 0..total {
+            msg.copy_from(&body);
+            push.send_msg(&mut msg)
+                .await
+                .expect("the receiver is there");
+        }
+        push
+    });
+    let receiving = runtime.spawn(async move {
+        let (begun, mut msg) = (Instant::now(), Msg::new());
+        for _ in 0..total {
+            pull.recv_msg(&mut msg).await.expect("a message");
+            black_box(&msg);
+        }
+        begun.elapsed()
+    });
+    let took = runtime.block_on(receiving).expect("no panic");
+    drop(runtime.block_on(sending).expect("no panic"));
+    took
+}
+
 fn throughput(c: &mut Criterion) {
     let runtime = runtime();
     let mut group = c.benchmark_group("aio/throughput");
@@ -96,6 +141,12 @@ fn throughput(c: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("tokio", size), |b| {
             b.iter_custom(|rounds| stream_async(&runtime, rounds * BATCH, size));
+        });
+        group.bench_function(BenchmarkId::new("blocking lent", size), |b| {
+            b.iter_custom(|rounds| stream_blocking_lent(rounds * BATCH, size));
+        });
+        group.bench_function(BenchmarkId::new("tokio lent", size), |b| {
+            b.iter_custom(|rounds| stream_async_lent(&runtime, rounds * BATCH, size));
         });
     }
     group.finish();
