@@ -84,29 +84,25 @@
 //! compiler denies it.
 
 #![deny(unsafe_code)]
+#![cfg_attr(
+    not(feature = "protocols"),
+    allow(
+        unreachable_pub,
+        unnameable_types,
+        reason = "what other protocols are made of is public in `protocol`, and checked with it"
+    )
+)]
 
 // Layer 0: words.
 mod sync;
-#[cfg_attr(
-    not(feature = "protocols"),
-    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
-)]
 mod slab;
 mod error;
 mod msg;
-#[cfg_attr(
-    not(feature = "protocols"),
-    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
-)]
 mod record;
 mod z85;
 mod keys;
 mod certificate;
 mod security;
-#[cfg_attr(
-    not(feature = "protocols"),
-    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
-)]
 mod zap;
 mod endpoint;
 mod options;
@@ -120,22 +116,10 @@ mod monitor;
 mod ypipe;
 mod signaler;
 mod mailbox;
-#[cfg_attr(
-    not(feature = "protocols"),
-    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
-)]
 mod pipe;
 
 // Layer 2: the wire.
-#[cfg_attr(
-    not(feature = "protocols"),
-    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
-)]
 mod engine;
-#[cfg_attr(
-    not(feature = "protocols"),
-    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
-)]
 mod batch;
 mod raw;
 mod datagram;
@@ -143,23 +127,11 @@ mod socks;
 mod zmtp;
 
 // Layer 3: routing and patterns.
-#[cfg_attr(
-    not(feature = "protocols"),
-    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
-)]
 mod routing;
-#[cfg_attr(
-    not(feature = "protocols"),
-    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
-)]
 mod pattern;
 
 // Layer 4: the vocabulary of threads.
 mod roster;
-#[cfg_attr(
-    not(feature = "protocols"),
-    allow(unreachable_pub, unnameable_types, reason = "public in `protocol`")
-)]
 mod command;
 mod authenticator;
 mod inproc;
