@@ -10,6 +10,7 @@ both_ways!(
     every_pattern_is_secured,
     null_peers_are_judged_by_their_address,
     a_lost_connection_is_secured_again,
+    many_messages_are_secured,
 );
 
 const HANDLER: &str = "inproc://zeromq.zap.01";
@@ -157,4 +158,27 @@ fn a_lost_connection_is_secured_again(link: &Link) {
     server.set_plain_server();
     server.bind(&endpoint);
     offer(&client, &server, &["after"]);
+}
+
+fn many_messages_are_secured(link: &Link) {
+    // A million with each mechanism, in all cases together.
+    const COUNT: u32 = 250_000;
+    let _judges = Judges::new(link);
+    let (plain, with_password) = pair(link, [PULL, PUSH], "secret");
+    let null = link.binding(PULL);
+    null.set_zap_domain("global");
+    null.bind(&link.address());
+    let without = link.connected(PUSH, &null);
+    for (server, client) in [(plain, with_password), (null, without)] {
+        let sending = std::thread::spawn(move || {
+            for n in 0..COUNT {
+                client.send(&[&n.to_string()]);
+            }
+            client
+        });
+        for n in 0..COUNT {
+            server.expect(&[&n.to_string()]);
+        }
+        sending.join().unwrap();
+    }
 }
