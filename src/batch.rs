@@ -8,8 +8,7 @@ use std::io::IoSlice;
 use std::mem;
 
 use crate::engine::Frames;
-use crate::msg::Msg;
-use crate::record::COPY_MAX;
+use crate::msg::{COPY_MAX, Msg};
 
 /// What a batch keeps of its memory when it is idle.
 const IDLE_CAPACITY: usize = 8 * 1024;

@@ -1,9 +1,10 @@
 //! [`Msg`]: one frame of a message, 64 bytes, whatever the size of its body.
 //!
-//! A body lies in one of three places: inside the `Msg` itself (small), in one shared allocation
-//! that was copied once (medium), or in memory that somebody else made and that is only borrowed
-//! by reference count (zero-copy). Cloning never copies more than 64 bytes. This file never knows
-//! how a frame travels; the crate-internal [`Kind`] only labels it.
+//! A body lies in one of four places: inside the `Msg` itself (up to [`INLINE_MAX`]), in memory of
+//! its own (up to [`COPY_MAX`]), in a shared allocation that was copied once, or in memory that
+//! somebody else made and that is only borrowed by reference count (zero-copy). Cloning copies the
+//! first two and shares the others. This file never knows how a frame travels; the crate-internal
+//! [`Kind`] only labels it.
 
 mod memory;
 
@@ -15,11 +16,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::memory::Memory;
+use self::memory::{Memory, Own};
 use crate::error::Error;
 
 /// The longest body that lies inside the [`Msg`] itself.
 pub(crate) const INLINE_MAX: usize = 38;
+
+/// A body above this size is not worth a copy: it is shared, and travels in its own memory.
+pub const COPY_MAX: usize = 4 * 1024;
 
 /// The longest group name of RADIO and DISH.
 pub(crate) const GROUP_MAX: usize = 255;
@@ -30,6 +34,8 @@ enum Body {
         len: u8,
         bytes: [u8; INLINE_MAX],
     },
+    /// Not worth sharing: always writable.
+    Own(Own),
     /// Copied once into an allocation of its own; writable while it is not shared.
     Shared(Memory),
     /// Somebody else's memory: a `Vec`, a static, a slice of a larger buffer, foreign memory.
@@ -42,10 +48,17 @@ impl Body {
         bytes: [0; INLINE_MAX],
     };
 
-    /// As [`Body::copy_from`], of a body that is too large to be inline. Memory of the very size that
+    /// As [`Body::copy_from`], of a body that is too large to be inline. Memory of the right size that
     /// nobody else has is used again.
     #[inline(never)]
-    fn share_copy(&mut self, body: &[u8]) {
+    fn copy_from_long(&mut self, body: &[u8]) {
+        if body.len() <= COPY_MAX {
+            match self {
+                Self::Own(own) => own.refill(body),
+                _ => *self = Self::Own(Own::copied(body)),
+            }
+            return;
+        }
         if let Self::Shared(old) = self {
             if let Some(old) = old.get_mut().filter(|old| old.len() == body.len()) {
                 return old.copy_from_slice(body);
@@ -58,7 +71,7 @@ impl Body {
     #[inline(always)]
     fn copy_from(&mut self, body: &[u8]) {
         if body.len() > INLINE_MAX {
-            return self.share_copy(body);
+            return self.copy_from_long(body);
         }
         if !matches!(self, Self::Inline { .. }) {
             *self = Self::EMPTY;
@@ -94,7 +107,8 @@ pub(crate) enum Kind {
 /// One frame of a message.
 ///
 /// A message is one or more frames; all but the last have the [`more`](Msg::more) flag. Bodies of
-/// up to 38 bytes are stored inline, without an allocation. A clone shares a larger body.
+/// up to 38 bytes are stored inline, without an allocation. A clone shares a body above 4 KiB, and one
+/// whose memory was given to the message; it copies others.
 ///
 /// ```
 /// use ferrozmq::Msg;
@@ -136,7 +150,9 @@ impl Msg {
         if len <= INLINE_MAX {
             return Self::copied(&[0; INLINE_MAX][..len]);
         }
-        Self::with_body(Body::Shared(Memory::zeroed(len)))
+        let mut msg = Self::blank(len);
+        msg.make_mut().fill(0);
+        msg
     }
 
     /// A message of `len` bytes, whatever they are: they must be overwritten before anybody sees them.
@@ -144,7 +160,11 @@ impl Msg {
         if len <= INLINE_MAX {
             return Self::zeroed(len);
         }
-        Self::with_body(Body::Shared(Memory::any(len)))
+        Self::with_body(if len <= COPY_MAX {
+            Body::Own(Own::any(len))
+        } else {
+            Body::Shared(Memory::any(len))
+        })
     }
 
     /// A message with a copy of `body`.
@@ -224,6 +244,7 @@ impl Msg {
     pub fn as_bytes(&self) -> &[u8] {
         match &self.body {
             Body::Inline { len, bytes } => &bytes[..usize::from(*len)],
+            Body::Own(bytes) => bytes,
             Body::Shared(bytes) => bytes,
             Body::Borrowed(bytes) => bytes,
         }
@@ -239,16 +260,18 @@ impl Msg {
     /// copied first.
     pub fn make_mut(&mut self) -> &mut [u8] {
         let unique = match &mut self.body {
-            Body::Inline { .. } => true,
+            Body::Inline { .. } | Body::Own(_) => true,
             Body::Shared(bytes) => bytes.get_mut().is_some(),
             Body::Borrowed(_) => false,
         };
         if !unique {
-            let body = Memory::copied(self.as_bytes());
-            self.body = Body::Shared(body);
+            let mut body = Body::EMPTY;
+            body.copy_from(self.as_bytes());
+            self.body = body;
         }
         match &mut self.body {
             Body::Inline { len, bytes } => &mut bytes[..usize::from(*len)],
+            Body::Own(bytes) => bytes,
             Body::Shared(bytes) => bytes.get_mut().unwrap_or_default(),
             Body::Borrowed(_) => unreachable!("M1: a borrowed body was copied above"),
         }
@@ -259,6 +282,7 @@ impl Msg {
     pub fn into_bytes(self) -> Bytes {
         match self.body {
             Body::Inline { len, bytes } => Bytes::copy_from_slice(&bytes[..usize::from(len)]),
+            Body::Own(bytes) => bytes.into_vec().into(),
             Body::Shared(bytes) => Bytes::from_owner(bytes),
             Body::Borrowed(bytes) => bytes,
         }
@@ -282,9 +306,19 @@ impl Msg {
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match &self.body {
-            Body::Inline { .. } => false,
+            Body::Inline { .. } | Body::Own(_) => false,
             Body::Shared(bytes) => bytes.is_shared(),
             Body::Borrowed(bytes) => !bytes.is_unique(),
+        }
+    }
+
+    /// Has clones share the body from now on, which stays where it is, for interfaces to other
+    /// languages.
+    #[doc(hidden)]
+    pub fn share(&mut self) {
+        match std::mem::replace(&mut self.body, Body::EMPTY) {
+            Body::Own(own) => self.body = Body::Borrowed(own.into_vec().into()),
+            other => self.body = other,
         }
     }
 
@@ -296,6 +330,7 @@ impl Msg {
     pub fn body_ptr(&mut self) -> *mut u8 {
         match &mut self.body {
             Body::Inline { bytes, .. } => bytes.as_mut_ptr(),
+            Body::Own(bytes) => bytes.as_mut_ptr(),
             Body::Shared(bytes) => match bytes.get_mut() {
                 Some(own) => own.as_mut_ptr(),
                 None => bytes.as_ptr().cast_mut(),
@@ -607,7 +642,7 @@ impl From<&String> for Msg {
 }
 
 impl From<&Self> for Msg {
-    /// Clones the message: the body is shared.
+    /// Clones the message.
     fn from(msg: &Self) -> Self {
         msg.clone()
     }

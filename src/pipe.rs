@@ -23,8 +23,8 @@ use std::sync::Arc as StdArc;
 use bytes::Bytes;
 
 use crate::monitor::EndpointPair;
-use crate::msg::{Kind, Metadata, Msg};
-use crate::record::{self, COPY_MAX, MORE, Record, Run};
+use crate::msg::{COPY_MAX, Kind, Metadata, Msg};
+use crate::record::{self, MORE, Record, Run};
 use crate::slab::{Key, Slab};
 use crate::sync::{Arc, AtomicBool, AtomicU64, CacheLine, Mutex, Ordering, SetOnce, fence};
 use crate::ypipe::{self, Pop, Reader, Writer};
@@ -208,6 +208,9 @@ struct Marks {
     recv: u32,
 }
 
+/// After so many messages without a sleep a reader takes them for a stream.
+const STREAM: u64 = 64;
+
 /// A share in a mark, or a sum of two, that is no limit.
 const UNLIMITED: u64 = u64::MAX;
 
@@ -384,6 +387,11 @@ pub struct PipeEnd {
     /// Whole messages read, and the half of a queue last told to the writer.
     read: u64,
     told: u64,
+    /// Whether the reader may doze; how many messages it had read when it last fell asleep, and when it
+    /// last dozed off.
+    patient: bool,
+    slept: u64,
+    dozed: Option<u64>,
     peeked: Option<Msg>,
     peer: Option<StdArc<Metadata>>,
     /// What is read after everything that the peer wrote, once it is gone.
@@ -546,6 +554,9 @@ impl PipeEnd {
             mid_message: false,
             read: 0,
             told: 0,
+            patient: false,
+            slept: 0,
+            dozed: None,
             peeked: None,
             peer: None,
             last_words: None,
@@ -619,7 +630,9 @@ impl PipeEnd {
                 // As above; what is said again is written after this.
                 self.theirs().hiccuping.swap(false, Ordering::AcqRel);
             }
-            PipeEvent::Writable => {}
+            PipeEvent::Writable => {
+                self.refresh_credit(self.capacity_out());
+            }
         }
     }
 
@@ -668,6 +681,21 @@ impl PipeEnd {
     /// [`PipeEvent::Writable`] will come.
     pub(crate) fn can_write(&mut self) -> bool {
         !self.peer_gone && (self.mid_message || self.has_credit())
+    }
+
+    /// As [`PipeEnd::can_write`], going by what the reader was last known to have read. Where that is too
+    /// little the answer is no, even if it has read more since; then there is a
+    /// [`PipeEvent::Writable`] at once.
+    pub(crate) fn has_kept_up(&mut self) -> bool {
+        let (written, credited) = (self.written, self.credited);
+        if !self.can_write() {
+            return false;
+        }
+        if credited == self.credited || written - credited < self.capacity_out() {
+            return true;
+        }
+        self.ours().post(PipeEvent::Writable);
+        false
     }
 
     /// How many messages can be written now, one that has been begun among them; there may be
@@ -800,10 +828,21 @@ impl PipeEnd {
 
     // ── reading ──────────────────────────────────────────────────────────────────────────────
 
+    /// From now on the reader may doze, see [`PipeEnd::is_dozing`].
+    pub(crate) fn set_patient(&mut self, patient: bool) {
+        self.patient = patient;
+    }
+
+    /// Whether [`PipeEnd::read_into`] found nothing, but did not fall asleep: messages have come in quick
+    /// succession, and for both sides a sleep takes longer than to make many more. The next look decides.
+    pub(crate) fn is_dozing(&self) -> bool {
+        !self.asleep && self.dozed == Some(self.read)
+    }
+
     /// Takes the next frame. After `Empty`, [`PipeEvent::Readable`] will come.
     pub(crate) fn read(&mut self) -> Pop<Msg> {
         let mut frame = Msg::new();
-        match self.read_into(&mut frame) {
+        match self.read_as(&mut frame, false) {
             Pop::Item(()) => Pop::Item(frame),
             Pop::Empty => Pop::Empty,
             Pop::Finished => Pop::Finished,
@@ -811,13 +850,18 @@ impl PipeEnd {
     }
 
     /// Takes the next frame, see [`PipeEnd::read`], to the place of what was in `into`, which is of
-    /// no use where there is none.
+    /// no use where there is none. After `Empty` look whether it [dozes](PipeEnd::is_dozing).
     #[inline(always)]
     pub(crate) fn read_into(&mut self, into: &mut Msg) -> Pop<()> {
+        self.read_as(into, true)
+    }
+
+    #[inline(always)]
+    fn read_as(&mut self, into: &mut Msg, may_doze: bool) -> Pop<()> {
         let found = if self.peeked.is_some() {
             self.take_peeked(into)
         } else {
-            self.next(into)
+            self.next(into, may_doze)
         };
         if found == Pop::Item(()) && !into.more() && !into.is_uncounted() {
             self.count_read(1);
@@ -835,7 +879,7 @@ impl PipeEnd {
     pub(crate) fn peek(&mut self) -> Pop<&Msg> {
         if self.peeked.is_none() {
             let mut frame = Msg::new();
-            match self.next(&mut frame) {
+            match self.next(&mut frame, false) {
                 Pop::Item(()) => self.peeked = Some(frame),
                 Pop::Empty => return Pop::Empty,
                 Pop::Finished => return Pop::Finished,
@@ -937,7 +981,7 @@ impl PipeEnd {
     }
 
     #[inline(always)]
-    fn next(&mut self, into: &mut Msg) -> Pop<()> {
+    fn next(&mut self, into: &mut Msg, may_doze: bool) -> Pop<()> {
         while !self.asleep {
             match self.inbound.pop(into) {
                 Pop::Item(()) if into.kind() == Kind::Peer => {
@@ -950,13 +994,24 @@ impl PipeEnd {
                 }
                 Pop::Finished => return self.take_last_words(into),
                 Pop::Empty if !self.attached => return Pop::Empty,
+                Pop::Empty if may_doze && self.may_doze() => return Pop::Empty,
                 Pop::Empty => {
+                    self.slept = self.read;
                     self.tell_rest();
                     self.asleep = self.inbound.reader().sleep();
                 }
             }
         }
         Pop::Empty
+    }
+
+    /// Whether the reader, which found nothing, is to stay awake until it has looked once more.
+    fn may_doze(&mut self) -> bool {
+        if !self.patient || self.read - self.slept < STREAM || self.is_dozing() {
+            return false;
+        }
+        self.dozed = Some(self.read);
+        true
     }
 
     #[cold]

@@ -4,7 +4,7 @@
 //! one, without being looked at one by one more than it takes to find their ends. This file knows
 //! the form and nothing else; it never allocates.
 
-use crate::msg::{Kind, Msg, copy_short};
+use crate::msg::{COPY_MAX, Kind, Msg, copy_short};
 
 /// More frames of the message follow.
 pub(crate) const MORE: u8 = 1;
@@ -12,9 +12,6 @@ pub(crate) const MORE: u8 = 1;
 pub(crate) const LONG: u8 = 2;
 /// The frame is a command.
 pub(crate) const COMMAND: u8 = 4;
-
-/// A body above this size is not worth a copy: it travels beside the bytes, in its own memory.
-pub const COPY_MAX: usize = 4 * 1024;
 
 /// How long the head of a frame with a body of `size` bytes is.
 #[inline]

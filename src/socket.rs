@@ -26,11 +26,10 @@ use crate::error::{Error, Result};
 use crate::host::Hosted;
 use crate::io::transport::{self, Bound, udp};
 use crate::monitor::{Event, EventKind, Monitor};
-use crate::msg::{Msg, SendError};
+use crate::msg::{COPY_MAX, Msg, SendError};
 use crate::options::SocketType;
 use crate::pattern::Refused;
 use crate::reaper::{Dying, Reaper};
-use crate::record::COPY_MAX;
 use crate::signaler::{Callback, Notice, Signal};
 use crate::socket_base::SocketBase;
 

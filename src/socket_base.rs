@@ -676,6 +676,7 @@ impl SocketBase {
         let key = self.pipes.insert(end);
         if let Some(pipe) = self.pipes.get_mut(key) {
             pipe.attach(self.mailbox.clone(), key);
+            pipe.set_patient(self.options.spin > 0);
         }
         if let Some(bond) = self.bonds.get_mut(endpoint) {
             bond.add_pipe(key, &self.pipes);

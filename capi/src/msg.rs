@@ -119,9 +119,13 @@ abi! {
     }
 
     /// Makes a message the same as another; large bodies are shared.
-    fn zmq_msg_copy(to: Out<zmq_msg_t>, from: In<zmq_msg_t>) -> Result<Done, Errno> {
-        let copy = from.msg()?.clone();
-        *to.msg()? = copy;
+    fn zmq_msg_copy(to: Out<zmq_msg_t>, from: Out<zmq_msg_t>) -> Result<Done, Errno> {
+        if to.as_ptr() == from.as_ptr() {
+            return to.msg().map(|_| Done);
+        }
+        let (to, from) = (to.msg()?, from.msg()?);
+        from.share();
+        *to = from.clone();
         Ok(Done)
     }
 

@@ -1,19 +1,22 @@
-//! [`Memory`]: the memory of bodies that were copied, which is used again for the next.
+//! [`Own`] and [`Memory`]: the memory of bodies that were copied, which is used again for the next.
+//!
+//! A small body is its message's own: it is copied once more rather than shared, so that nobody need
+//! ask who else has it. A large one is shared by reference count.
 //!
 //! A body is mostly dropped by another thread than the one that made it, and to the allocator that
 //! is the dearest way: it takes locks, and gives large pieces back to the system, which then costs
-//! a fault for each page. So what nobody has any more is kept for the next body of the same size: a
-//! small one by the thread that dropped it, a large one by the process. Both are bounded.
+//! a fault for each page. So what nobody has any more is kept for the next body: a small one by the
+//! thread that dropped it, a large one by the process. Both are bounded.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// Up to this size, memory stays with its thread, and only the last one dropped.
-const SMALL: usize = 4 * 1024;
+use super::copy_short;
+
 /// Memory that is larger than this is not kept.
 const LARGE: usize = 1024 * 1024;
 /// How much is kept for all threads.
@@ -22,7 +25,91 @@ const POOL_MAX: usize = 4 * 1024 * 1024;
 const POOL_LOOKS: usize = 32;
 
 thread_local! {
-    static SPARE: Cell<Option<Arc<[u8]>>> = const { Cell::new(None) };
+    /// The last small memory that this thread dropped.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Memory that one message has for itself.
+pub(super) struct Own(Vec<u8>);
+
+impl Own {
+    /// A body that has this for itself may be up to four times smaller than its memory.
+    const WASTE: usize = 4;
+
+    /// A copy of `body`.
+    #[inline]
+    pub(super) fn copied(body: &[u8]) -> Self {
+        let mut own = Self::any(body.len());
+        copy_short(&mut own.0, body);
+        own
+    }
+
+    /// `len` bytes, whatever they are: another message's perhaps, so they must be overwritten.
+    #[inline]
+    pub(super) fn any(len: usize) -> Self {
+        // Without thread-locals, in a destructor of one, there is none to be had.
+        let spare = SPARE.try_with(Cell::take).unwrap_or_default();
+        let mut own = Self(spare);
+        own.resize(len);
+        own
+    }
+
+    /// A copy of `body` in the place of what was here.
+    pub(super) fn refill(&mut self, body: &[u8]) {
+        self.resize(body.len());
+        copy_short(&mut self.0, body);
+    }
+
+    /// Makes it `len` bytes long, in other memory if this is too small or far too large.
+    #[inline]
+    fn resize(&mut self, len: usize) {
+        let capacity = self.0.capacity();
+        if capacity < len || capacity / Self::WASTE > len {
+            self.replace(len);
+        } else if self.0.len() != len {
+            self.0.resize(len, 0);
+        }
+    }
+
+    #[cold]
+    fn replace(&mut self, len: usize) {
+        self.0 = vec![0; len];
+    }
+
+    /// The memory, as a vector.
+    pub(super) fn into_vec(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Clone for Own {
+    fn clone(&self) -> Self {
+        Self::copied(self)
+    }
+}
+
+impl Deref for Own {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for Own {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.0);
+        // Without thread-locals, in a destructor of one, it is freed.
+        let _ = SPARE.try_with(|spare| spare.set(memory));
+    }
 }
 
 static POOL: Mutex<Pool> = Mutex::new(Pool {
@@ -72,17 +159,6 @@ impl Memory {
         }
     }
 
-    /// `len` zero bytes.
-    pub(super) fn zeroed(len: usize) -> Self {
-        match Self::used(len) {
-            Some(mut memory) => {
-                memory.fill_with(|bytes| bytes.fill(0));
-                memory
-            }
-            None => Self::new(len),
-        }
-    }
-
     /// `len` bytes, whatever they are: other messages' perhaps, so they must be overwritten.
     pub(super) fn any(len: usize) -> Self {
         Self::used(len).unwrap_or_else(|| Self::new(len))
@@ -94,15 +170,10 @@ impl Memory {
 
     /// Memory of this size that was kept.
     fn used(len: usize) -> Option<Self> {
-        let memory = if len <= SMALL {
-            let spare = SPARE.try_with(Cell::take).ok()?;
-            spare.filter(|spare| spare.len() == len)
-        } else if len <= LARGE {
-            POOL.lock().take(len)
-        } else {
-            None
-        };
-        memory.map(|memory| Self(Some(memory)))
+        if len > LARGE {
+            return None;
+        }
+        POOL.lock().take(len).map(|memory| Self(Some(memory)))
     }
 
     fn fill_with(&mut self, fill: impl FnOnce(&mut [u8])) {
@@ -144,10 +215,7 @@ impl Drop for Memory {
             return;
         }
         if let Some(memory) = self.0.take() {
-            if memory.len() <= SMALL {
-                // Without thread-locals, in a destructor of one, it is freed.
-                let _ = SPARE.try_with(|spare| spare.set(Some(memory)));
-            } else if memory.len() <= LARGE {
+            if memory.len() <= LARGE {
                 POOL.lock().put(memory);
             }
         }
@@ -159,15 +227,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_used_again_by_the_next_of_its_size() {
-        let first = Memory::copied(&[1; 100]);
+    fn own_memory_is_used_again_by_the_next_that_it_fits() {
+        let first = Own::copied(&[1; 100]);
         let place = first.as_ptr();
         drop(first);
-        let second = Memory::copied(&[2; 100]);
-        assert_eq!((second.as_ptr(), &*second), (place, &[2; 100][..]));
+        let mut second = Own::copied(&[2; 25]);
+        assert_eq!((second.as_ptr(), &*second), (place, &[2; 25][..]));
+        second.refill(&[3; 99]);
+        assert_eq!((second.as_ptr(), &*second), (place, &[3; 99][..]));
         drop(second);
-        assert_eq!(*Memory::copied(&[3; 101]), [3; 101]);
-        assert_eq!(*Memory::zeroed(100), [0; 100]);
+        // Neither too small a memory, nor one that would be wasted.
+        let third = Own::copied(&[4; 104]);
+        assert_eq!((&*third, third.0.capacity()), (&[4; 104][..], 104));
+        drop(third);
+        let fourth = Own::copied(&[5; 25]);
+        assert_eq!((&*fourth, fourth.0.capacity()), (&[5; 25][..], 25));
     }
 
     #[test]

@@ -109,13 +109,28 @@ fn metadata_can_be_had_as_c_strings() {
 #[test]
 fn a_body_is_shared_with_clones_and_if_it_is_static() {
     assert!(Msg::from_static(b"static").is_shared());
-    for msg in [Msg::copied(&[1; 80]), Msg::from(vec![1; 80])] {
+    for msg in [Msg::copied(&[1; 5000]), Msg::from(vec![1; 80])] {
         assert!(!msg.is_shared());
         let clone = msg.clone();
         assert!(msg.is_shared() && clone.is_shared());
         drop(clone);
         assert!(!msg.is_shared());
     }
+}
+
+#[test]
+fn a_small_body_is_copied_by_a_clone_unless_it_is_to_be_shared() {
+    let mut msg = Msg::copied(&[1; 80]);
+    let clone = msg.clone();
+    assert!(clone == msg && !msg.is_shared() && !clone.is_shared());
+    let place = msg.as_bytes().as_ptr();
+    msg.share();
+    let clone = msg.clone();
+    assert!(msg.is_shared() && clone.is_shared());
+    assert_eq!(
+        (msg.as_bytes().as_ptr(), clone.as_bytes().as_ptr()),
+        (place, place)
+    );
 }
 
 #[test]

@@ -275,7 +275,7 @@ impl Pattern for Publish {
         self.read_on(pipes);
         if !self.dist.is_mid_message() {
             self.choose(msg);
-            if self.settings.nodrop && !self.dist.all_matching_have_room(pipes) {
+            if self.settings.nodrop && !self.dist.all_matching_keep_up(pipes) {
                 return Err(Refused::WouldBlock);
             }
         }

@@ -134,7 +134,7 @@ impl Pattern for Radio {
             return Err(ONE_FRAME);
         }
         self.choose(msg.group().as_bytes());
-        if self.nodrop && !self.dist.all_matching_have_room(pipes) {
+        if self.nodrop && !self.dist.all_matching_keep_up(pipes) {
             return Err(Refused::WouldBlock);
         }
         self.dist.send_to_matching(pipes, msg);

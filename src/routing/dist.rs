@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::msg::Msg;
-use crate::pipe::{Frame, Pipes, WriteError};
+use crate::pipe::{Frame, PipeEnd, Pipes, WriteError};
 use crate::slab::Key;
 
 /// The order of fan-out over the pipes of one socket.
@@ -89,13 +89,23 @@ impl Dist {
 
     /// Whether no recipient would miss the message. If one would, its pipe will tell when it is
     /// writable again.
+    #[cfg(any(test, feature = "protocols"))]
     pub fn all_matching_have_room(&mut self, pipes: &mut Pipes) -> bool {
+        self.all_matching(pipes, PipeEnd::can_write)
+    }
+
+    /// The same, but a recipient that was a whole mark behind at the last look counts as full once more,
+    /// so that a publisher that waits for its subscribers learns that they are slower, as with libzmq.
+    pub(crate) fn all_matching_keep_up(&mut self, pipes: &mut Pipes) -> bool {
+        self.all_matching(pipes, PipeEnd::has_kept_up)
+    }
+
+    fn all_matching(&mut self, pipes: &mut Pipes, has_room: impl Fn(&mut PipeEnd) -> bool) -> bool {
         for key in &self.matching {
-            let has_room = pipes
-                .get_mut(*key)
-                .is_none_or(|pipe| pipe.is_peer_gone() || pipe.can_write());
-            if !has_room {
-                return false;
+            if let Some(pipe) = pipes.get_mut(*key).filter(|pipe| !pipe.is_peer_gone()) {
+                if !has_room(pipe) {
+                    return false;
+                }
             }
             self.stalled.remove(key);
         }

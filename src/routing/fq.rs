@@ -5,12 +5,17 @@
 //! is the caller's part.
 
 use std::collections::VecDeque;
+use std::hint::spin_loop;
 
 use crate::msg::{Kind, Msg};
 use crate::pipe::Pipes;
 use crate::routing::ActiveList;
 use crate::slab::Key;
+
 use crate::ypipe::Pop;
+
+/// How many of the processor's pauses a moment is: some microseconds.
+const MOMENT: u32 = 200;
 
 /// What the pipes held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +39,8 @@ pub struct Fq {
     within: Option<Key>,
     /// The rest of a message whose pipe was detached while it was being read.
     rest: VecDeque<Msg>,
+    /// How many pipes in a row were found empty and doze.
+    dozing: usize,
 }
 
 impl Fq {
@@ -88,11 +95,26 @@ impl Fq {
                     self.took(key, into.more());
                     return Next::Frame(key);
                 }
+                Pop::Empty if pipe.is_dozing() => self.doze(),
                 Pop::Empty => self.pause(),
                 Pop::Finished => return self.end(key),
             }
         }
         Next::Idle
+    }
+
+    /// Looks at the other pipes first. If all that are active doze, waits a moment for messages to
+    /// gather: looking at once, again and again, would slow down who writes them.
+    #[cold]
+    fn doze(&mut self) {
+        self.dozing += 1;
+        if self.dozing < self.turns.active() {
+            return self.turns.advance();
+        }
+        self.dozing = 0;
+        for _ in 0..MOMENT {
+            spin_loop();
+        }
     }
 
     /// Goes on with a message whose pipe is gone.
@@ -137,6 +159,7 @@ impl Fq {
     #[inline(always)]
     fn took(&mut self, key: Key, more: bool) {
         self.within = more.then_some(key);
+        self.dozing = 0;
         if !more {
             self.turns.advance();
         }

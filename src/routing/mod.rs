@@ -61,6 +61,11 @@ impl ActiveList {
         }
     }
 
+    /// How many are active.
+    pub(crate) fn active(&self) -> usize {
+        self.queue.len() - self.leftovers
+    }
+
     /// Whose turn it is.
     #[inline]
     pub(crate) fn current(&self) -> Option<Key> {

@@ -9,8 +9,8 @@ use bytes::BytesMut;
 
 use crate::batch::Batch;
 use crate::error::ProtocolError;
-use crate::msg::Msg;
-use crate::record::{self, COPY_MAX, Record, Run};
+use crate::msg::{COPY_MAX, Msg};
+use crate::record::{self, Record, Run};
 use crate::zmtp::frame::{Body, COMMAND, Decoder, Frame, MORE, RUN_MAX};
 use crate::zmtp::secretbox::{BoxKey, StreamKey, TAG_LEN};
 

@@ -8,8 +8,8 @@ use std::mem;
 
 use crate::batch::Batch;
 use crate::error::ProtocolError;
-use crate::msg::Msg;
-use crate::record::{COPY_MAX, LONG, Run};
+use crate::msg::{COPY_MAX, Msg};
+use crate::record::{LONG, Run};
 use crate::zmtp::greeting::Version;
 
 // The old form has only the first of them.

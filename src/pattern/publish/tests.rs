@@ -163,6 +163,19 @@ fn nodrop_refuses_what_a_matching_subscriber_has_no_room_for() {
 }
 
 #[test]
+fn nodrop_refuses_once_where_a_subscriber_was_a_mark_behind() {
+    let mut rig = xpub();
+    rig.set(PatternOption::XpubNodrop(true));
+    let slow = rig.connect_hwm(1);
+    rig.subscribe(slow, "");
+    rig.send(&["1"]).unwrap();
+    assert_eq!(rig.hear_all(slow), [frames(&["1"])]);
+    assert_eq!(rig.send(&["2"]), Err(Refused::WouldBlock));
+    rig.send(&["2"]).unwrap();
+    assert_eq!(rig.hear_all(slow), [frames(&["2"])]);
+}
+
+#[test]
 fn nodrop_does_not_wait_for_the_dead() {
     let mut rig = xpub();
     rig.set(PatternOption::XpubNodrop(true));

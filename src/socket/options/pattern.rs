@@ -73,8 +73,9 @@ pattern_flags! {
     set_xpub_manual_last_value, is_xpub_manual_last_value: XpubManualLastValue = xpub_manual_last_value;
 
     /// PUB, XPUB, RADIO: sets whether a message that one of its receivers has no room for waits, or
-    /// fails with [`Error::Again`], instead of passing that one by (`ZMQ_XPUB_NODROP`).
-    /// Default false.
+    /// fails with [`Error::Again`], instead of passing that one by (`ZMQ_XPUB_NODROP`). Like libzmq's, a
+    /// send that does not wait fails once, too, when a receiver was a whole mark behind at the last look
+    /// and has caught up since. Default false.
     set_xpub_nodrop, is_xpub_nodrop: XpubNodrop = xpub_nodrop;
 
     /// PUB, XPUB, SUB: sets whether messages go to those whose subscriptions do not match

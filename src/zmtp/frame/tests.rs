@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 
 use super::*;
-use crate::record::COPY_MAX;
+use crate::msg::COPY_MAX;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

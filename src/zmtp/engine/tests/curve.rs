@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::keys::{CurveKeyPair, PublicKey, SecretKey};
-use crate::record::COPY_MAX;
+use crate::msg::COPY_MAX;
 use crate::security::Curve;
 
 mod recorded;
