@@ -53,9 +53,13 @@ impl Body {
     #[inline(never)]
     fn copy_from_long(&mut self, body: &[u8]) {
         if body.len() <= COPY_MAX {
-            match self {
-                Self::Own(own) => own.refill(body),
-                _ => *self = Self::Own(Own::copied(body)),
+            // Made empty and then filled: a vector that is moved into its place in one with its tag is
+            // moved in pieces that the processor waits for.
+            if !matches!(self, Self::Own(_)) {
+                *self = Self::Own(Own::new());
+            }
+            if let Self::Own(own) = self {
+                own.refill(body);
             }
             return;
         }
@@ -65,6 +69,12 @@ impl Body {
             }
         }
         *self = Self::Shared(Memory::copied(body));
+    }
+
+    /// As [`Body::copy_from`], by a call. So `self` has to be somewhere, and is made where it is to be.
+    #[inline(never)]
+    fn become_copy_of(&mut self, body: &[u8]) {
+        self.copy_from(body);
     }
 
     /// Puts a copy of `body` in the place of what was here.
@@ -168,13 +178,13 @@ impl Msg {
     }
 
     /// A message with a copy of `body`.
-    // Made where the caller wants it: inlined it would be moved there, which costs more than a call,
-    // as the processor has to wait for bytes that were stored in other pieces than they are loaded.
+    // Moving it after it was made would cost more than a call, as the processor has to wait for bytes that
+    // were stored in other pieces than they are loaded.
     #[must_use]
-    #[inline(never)]
+    #[inline]
     pub fn copied(body: &[u8]) -> Self {
         let mut msg = Self::new();
-        msg.body.copy_from(body);
+        msg.body.become_copy_of(body);
         msg
     }
 

@@ -36,25 +36,21 @@ impl Own {
     /// A body that has this for itself may be up to four times smaller than its memory.
     const WASTE: usize = 4;
 
-    /// A copy of `body`.
+    /// None yet.
     #[inline]
-    pub(super) fn copied(body: &[u8]) -> Self {
-        let mut own = Self::any(body.len());
-        copy_short(&mut own.0, body);
-        own
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
     }
 
     /// `len` bytes, whatever they are: another message's perhaps, so they must be overwritten.
-    #[inline]
     pub(super) fn any(len: usize) -> Self {
-        // Without thread-locals, in a destructor of one, there is none to be had.
-        let spare = SPARE.try_with(Cell::take).unwrap_or_default();
-        let mut own = Self(spare);
+        let mut own = Self::new();
         own.resize(len);
         own
     }
 
     /// A copy of `body` in the place of what was here.
+    #[inline]
     pub(super) fn refill(&mut self, body: &[u8]) {
         self.resize(body.len());
         copy_short(&mut self.0, body);
@@ -63,6 +59,10 @@ impl Own {
     /// Makes it `len` bytes long, in other memory if this is too small or far too large.
     #[inline]
     fn resize(&mut self, len: usize) {
+        if self.0.capacity() == 0 {
+            // Without thread-locals, in a destructor of one, there is none to be had.
+            let _ = SPARE.try_with(|spare| self.0 = spare.take());
+        }
         let capacity = self.0.capacity();
         if capacity < len || capacity / Self::WASTE > len {
             self.replace(len);
@@ -84,7 +84,9 @@ impl Own {
 
 impl Clone for Own {
     fn clone(&self) -> Self {
-        Self::copied(self)
+        let mut copy = Self::new();
+        copy.refill(self);
+        copy
     }
 }
 
@@ -228,19 +230,24 @@ mod tests {
 
     #[test]
     fn own_memory_is_used_again_by_the_next_that_it_fits() {
-        let first = Own::copied(&[1; 100]);
+        let copied = |body: &[u8]| {
+            let mut own = Own::new();
+            own.refill(body);
+            own
+        };
+        let first = copied(&[1; 100]);
         let place = first.as_ptr();
         drop(first);
-        let mut second = Own::copied(&[2; 25]);
+        let mut second = copied(&[2; 25]);
         assert_eq!((second.as_ptr(), &*second), (place, &[2; 25][..]));
         second.refill(&[3; 99]);
         assert_eq!((second.as_ptr(), &*second), (place, &[3; 99][..]));
         drop(second);
         // Neither too small a memory, nor one that would be wasted.
-        let third = Own::copied(&[4; 104]);
+        let third = copied(&[4; 104]);
         assert_eq!((&*third, third.0.capacity()), (&[4; 104][..], 104));
         drop(third);
-        let fourth = Own::copied(&[5; 25]);
+        let fourth = copied(&[5; 25]);
         assert_eq!((&*fourth, fourth.0.capacity()), (&[5; 25][..], 25));
     }
 
