@@ -209,7 +209,7 @@ struct Marks {
 }
 
 /// After so many messages without a sleep a reader takes them for a stream.
-const STREAM: u64 = 64;
+const STREAM: u64 = if cfg!(test) { 3 } else { 64 };
 
 /// A share in a mark, or a sum of two, that is no limit.
 const UNLIMITED: u64 = u64::MAX;

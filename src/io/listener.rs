@@ -14,8 +14,9 @@ use crate::io::session_base::IoContext;
 use crate::io::transport::{Accepted, Acceptor};
 use crate::monitor::{Event, EventKind};
 
-/// How many connections are accepted before others get their turn.
-const ACCEPTS_PER_TURN: usize = 64;
+/// How many connections are accepted before others get their turn: all that wait, unless they come
+/// faster. Where the system has no room for one that comes, its peer tries again after a second only.
+const ACCEPTS_PER_TURN: usize = 4096;
 
 /// How long to rest when the system has no descriptors or memory left, or the socket has not noticed
 /// how many have come and gone.

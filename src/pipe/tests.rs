@@ -78,6 +78,35 @@ mod plain {
     }
 
     #[test]
+    fn a_patient_reader_of_a_stream_dozes_before_it_sleeps() {
+        let (mut writer, mut reader) = owners((0, 0), (0, 0));
+        reader.end.set_patient(true);
+        let read =
+            |reader: &mut Owner| matches!(reader.end.read_into(&mut Msg::new()), Pop::Item(()));
+        let stream = |writer: &mut Owner, reader: &mut Owner| {
+            for _ in 0..STREAM {
+                assert!(writer.send("in a row"));
+            }
+            let _ = reader.news();
+            while read(reader) {}
+        };
+        stream(&mut writer, &mut reader);
+        assert!(reader.end.is_dozing(), "it has read a stream");
+        assert!(writer.send("more"));
+        assert_eq!(reader.news(), [], "it was not asleep");
+        assert!(read(&mut reader) && !read(&mut reader) && reader.end.is_dozing());
+        assert!(!read(&mut reader) && !reader.end.is_dozing());
+        assert!(writer.send("a lone one"));
+        assert_eq!(reader.news(), [PipeEvent::Readable], "it slept");
+        assert!(read(&mut reader) && !read(&mut reader));
+        assert!(!reader.end.is_dozing(), "that was no stream");
+        // Whoever reads otherwise falls asleep at once.
+        stream(&mut writer, &mut reader);
+        assert!(reader.end.is_dozing() && matches!(reader.end.read(), Pop::Empty));
+        assert!(!reader.end.is_dozing());
+    }
+
+    #[test]
     fn messages_are_readable_when_they_are_whole_or_when_they_are_no_longer_held_back() {
         let (left, mut right) = owners((0, 0), (0, 0));
         let mut pipes = Pipes::new();

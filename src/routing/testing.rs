@@ -206,6 +206,7 @@ impl Wires {
 fn insert(pipes: &mut Pipes, mut end: PipeEnd, owner: Arc<Inbox>) -> Key {
     pipes.insert_with(|key| {
         end.attach(owner, key);
+        end.set_patient(true);
         end
     })
 }

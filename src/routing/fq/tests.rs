@@ -90,6 +90,24 @@ impl Rig {
 }
 
 #[test]
+fn pipes_that_doze_are_looked_at_once_more_and_then_left() {
+    let mut rig = Rig::new();
+    let (a, b) = (rig.connect(), rig.connect());
+    for n in 0..10 {
+        rig.say(a, &[n.to_string()]);
+        rig.say(b, &[n.to_string()]);
+    }
+    for n in 0..20 {
+        assert_eq!(rig.next_frame(), *(n / 2).to_string());
+    }
+    assert_eq!(rig.next(), Next::Idle);
+    assert_eq!(rig.fq.turns.active(), 0, "both sleep");
+    rig.say(a, &["again"]);
+    assert_eq!(rig.next_frame(), *"again");
+    assert_eq!(rig.next(), Next::Idle);
+}
+
+#[test]
 fn messages_are_taken_from_the_pipes_in_turn() {
     let mut rig = Rig::new();
     let (a, b) = (rig.connect(), rig.connect());
