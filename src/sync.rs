@@ -8,6 +8,10 @@ pub(crate) use self::real::*;
 #[cfg(loom)]
 pub(crate) use self::under_loom::*;
 
+/// A number that nothing else is read on the strength of. Loom is not told of it, whose atomics cannot
+/// be static.
+pub(crate) use std::sync::atomic::AtomicUsize as Count;
+
 /// Something that is alone on its cache line, so that no other thread's writes slow its users
 /// down.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ use std::slice;
 
 use bytes::Bytes;
 
-use crate::sync::{Arc, AtomicUsize, CacheLine, Mutex, Ordering, SetOnce, Watch};
+use crate::sync::{Arc, AtomicUsize, CacheLine, Count, Mutex, Ordering, SetOnce, Watch};
 
 const ASLEEP: usize = 1;
 const FINISHED: usize = 2;
@@ -51,9 +51,15 @@ const FIRST_CHUNK: usize = if cfg!(loom) { 1 } else { 32 };
 const SMALL_CHUNK: usize = if cfg!(loom) { 1 } else { 128 };
 const LAST_CHUNK: usize = if cfg!(loom) { 2 } else { 64 * 1024 };
 
-/// How many used chunks wait to be filled again, and how many to be let go of by those who keep
-/// bytes of them.
-const SPARES: usize = 8;
+/// How many used chunks of a queue wait to be let go of by those who keep bytes of them.
+const USED_MAX: usize = 8;
+
+/// How many used chunks of a queue wait to be filled again, and how many bytes of all queues'.
+const SPARES_MAX: usize = 64;
+const SPARE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// How many bytes all spare chunks of the process have.
+static SPARE_BYTES: Count = Count::new(0);
 
 /// The end of a chunk that is still being filled.
 const OPEN: usize = usize::MAX;
@@ -134,7 +140,44 @@ struct Shared<T> {
     /// Published values that the reader has not fetched.
     values: Mutex<VecDeque<T>>,
     /// Used chunks on their way back to the writer.
-    spares: Mutex<Vec<Arc<Chunk>>>,
+    spares: Mutex<Spares>,
+}
+
+/// Used chunks that wait to be filled again.
+struct Spares(Vec<Arc<Chunk>>);
+
+impl Spares {
+    const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Keeps a chunk, unless there are enough of them.
+    fn put(&mut self, chunk: Arc<Chunk>) {
+        let len = chunk.bytes.len();
+        if self.0.len() == SPARES_MAX {
+            return;
+        }
+        // Relaxed: a count, and nothing is read on the strength of it.
+        let before = SPARE_BYTES.fetch_add(len, Ordering::Relaxed);
+        if before + len > SPARE_BYTES_MAX {
+            SPARE_BYTES.fetch_sub(len, Ordering::Relaxed);
+        } else {
+            self.0.push(chunk);
+        }
+    }
+
+    /// The last one.
+    fn pop(&mut self) -> Option<Arc<Chunk>> {
+        let chunk = self.0.pop()?;
+        SPARE_BYTES.fetch_sub(chunk.bytes.len(), Ordering::Relaxed);
+        Some(chunk)
+    }
+}
+
+impl Drop for Spares {
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
+    }
 }
 
 /// A place in the chain.
@@ -207,7 +250,7 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
     let shared = Arc::new(CacheLine(Shared {
         word: AtomicUsize::new(0),
         values: Mutex::new(VecDeque::new()),
-        spares: Mutex::new(Vec::new()),
+        spares: Mutex::new(Spares::new()),
     }));
     let chunk = Arc::new(Chunk::new(FIRST_CHUNK));
     let writer = Writer {
@@ -505,7 +548,7 @@ impl<T> Reader<T> {
         let next = self.head.followed_by(next);
         let used = std::mem::replace(&mut self.head, next);
         self.limit = 0;
-        if self.used.len() == SPARES {
+        if self.used.len() == USED_MAX {
             self.used.pop_front();
         }
         self.used.push_back(used.chunk);
@@ -518,9 +561,8 @@ impl<T> Reader<T> {
         while let Some(chunk) = self.used.front_mut().and_then(Arc::get_mut) {
             chunk.next.take();
             chunk.end = AtomicUsize::new(OPEN);
-            let mut spares = self.shared.spares.lock();
-            if let Some(chunk) = self.used.pop_front().filter(|_| spares.len() < SPARES) {
-                spares.push(chunk);
+            if let Some(chunk) = self.used.pop_front() {
+                self.shared.spares.lock().put(chunk);
             }
         }
     }

@@ -20,7 +20,7 @@ use super::copy_short;
 /// Memory that is larger than this is not kept.
 const LARGE: usize = 1024 * 1024;
 /// How much is kept for all threads.
-const POOL_MAX: usize = 4 * 1024 * 1024;
+const POOL_MAX: usize = 32 * 1024 * 1024;
 /// Among how many of the last that were kept one of the right size is looked for.
 const POOL_LOOKS: usize = 32;
 
