@@ -78,6 +78,9 @@ pub(crate) enum Turn {
     Idle,
     /// There is more to do at once, but others come first.
     Again,
+    /// Nothing to do, but very likely in a moment: a stream has paused. Others come first, those who
+    /// want the core among them.
+    Doze,
     /// It is over: remove it.
     Gone,
 }

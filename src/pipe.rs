@@ -99,6 +99,7 @@ pub struct Pipes {
     /// The pipes of whose messages some were held back, and how many were in all.
     held: Vec<Key>,
     messages_held: usize,
+    dozing: bool,
 }
 
 impl Pipes {
@@ -113,7 +114,19 @@ impl Pipes {
             holds: false,
             held: Vec::new(),
             messages_held: 0,
+            dozing: false,
         }
+    }
+
+    /// Nothing was found, but pipes [doze](PipeEnd::is_dozing): they must be looked at once more before
+    /// anybody waits for their news.
+    pub(crate) fn set_dozing(&mut self) {
+        self.dozing = true;
+    }
+
+    /// Whether that was so, once.
+    pub(crate) fn take_dozing(&mut self) -> bool {
+        std::mem::take(&mut self.dozing)
     }
 
     /// Writes a frame, see [`PipeEnd::write`]. The last of a message makes it readable.
@@ -841,8 +854,17 @@ impl PipeEnd {
 
     /// Takes the next frame. After `Empty`, [`PipeEvent::Readable`] will come.
     pub(crate) fn read(&mut self) -> Pop<Msg> {
+        self.read_frame(false)
+    }
+
+    /// As [`PipeEnd::read`]; after `Empty` look whether it [dozes](PipeEnd::is_dozing).
+    pub(crate) fn read_or_doze(&mut self) -> Pop<Msg> {
+        self.read_frame(true)
+    }
+
+    fn read_frame(&mut self, may_doze: bool) -> Pop<Msg> {
         let mut frame = Msg::new();
-        match self.read_as(&mut frame, false) {
+        match self.read_as(&mut frame, may_doze) {
             Pop::Item(()) => Pop::Item(frame),
             Pop::Empty => Pop::Empty,
             Pop::Finished => Pop::Finished,

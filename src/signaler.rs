@@ -64,7 +64,7 @@ impl Spin {
         }
         let mut last = clock();
         for _ in 0..times {
-            std::thread::yield_now();
+            give_way();
             let now = clock();
             let is_crowded = now - std::mem::replace(&mut last, now) > Self::LONG;
             if is_crowded {
@@ -101,6 +101,19 @@ impl Spin {
         self.crowded.store(crowded, Ordering::Relaxed);
         self.skip.store(1 << crowded, Ordering::Relaxed);
     }
+}
+
+/// Lets the messages of a stream gather for some microseconds. Looking at once, again and again, would
+/// slow down who writes them.
+pub(crate) fn let_gather() {
+    for _ in 0..200 {
+        std::hint::spin_loop();
+    }
+}
+
+/// Gives the core to other threads that want it, such as those whose messages are waited for.
+pub(crate) fn give_way() {
+    std::thread::yield_now();
 }
 
 /// The signal of a thread that parks.

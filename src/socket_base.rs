@@ -28,7 +28,7 @@ use crate::options::{SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
 use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued};
 use crate::roster::Roster;
-use crate::signaler::{Signal, Signaler, Spin};
+use crate::signaler::{self, Signal, Signaler, Spin};
 use crate::slab::Key;
 
 /// What the sockets of a context share.
@@ -717,9 +717,24 @@ impl SocketBase {
     /// Receives a frame, see [`Pattern::recv`].
     #[inline(always)]
     pub(crate) fn recv(&mut self, into: &mut Msg) -> Result<(), Refused> {
-        self.pattern.recv(&mut self.pipes, into)?;
+        if let Err(refused) = self.pattern.recv(&mut self.pipes, into) {
+            self.recv_dozing(into, refused)?;
+        }
         self.receives_more = into.more();
         Ok(())
+    }
+
+    /// Where pipes doze, lets messages gather and looks once more.
+    #[cold]
+    fn recv_dozing(&mut self, into: &mut Msg, mut refused: Refused) -> Result<(), Refused> {
+        while self.pipes.take_dozing() {
+            signaler::let_gather();
+            match self.pattern.recv(&mut self.pipes, into) {
+                Ok(()) => return Ok(()),
+                Err(again) => refused = again,
+            }
+        }
+        Err(refused)
     }
 
     /// Whether the message that the last frame received belongs to goes on.

@@ -137,7 +137,10 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
     ("Rc<", &[]),
     ("static mut", &[]),
     ("thread::sleep", &[]),
-    ("spin_loop", &[]),
+    (
+        "spin_loop",
+        &[("signaler.rs", "the messages of a stream gather")],
+    ),
     (
         "yield_now",
         &[("signaler.rs", "a thread gives way before it sleeps")],

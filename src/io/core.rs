@@ -98,6 +98,8 @@ pub(crate) struct IoCore {
     deadlines: BTreeSet<(Instant, Key)>,
     /// Who stopped for the sake of others and goes on in the next turn.
     again: Vec<Key>,
+    /// One of those has something to do at once.
+    hurries: bool,
     threads: Arc<[IoHandle]>,
     stopping: bool,
     /// The deadline until which the thread sleeps, if it does.
@@ -117,6 +119,7 @@ impl IoCore {
             tenants: Slab::new(),
             deadlines: BTreeSet::new(),
             again: Vec::new(),
+            hurries: false,
             threads,
             stopping: false,
             waits_until: None,
@@ -133,6 +136,11 @@ impl IoCore {
         self.waits_until = self.next_deadline();
         self.waits_until
             .map(|deadline| deadline.saturating_duration_since(poller::now()))
+    }
+
+    /// Whether nothing is to be done but to look once more in a moment.
+    pub(crate) fn dozes(&self) -> bool {
+        !self.again.is_empty() && !self.hurries && !self.cx.mailbox.is_pending()
     }
 
     /// The thread has waited, and this is what it found.
@@ -153,6 +161,7 @@ impl IoCore {
                 self.on_command(command);
             }
         }
+        self.hurries = false;
         for key in std::mem::take(&mut self.again) {
             if let Some(tenant) = self.tenants.get_mut(key) {
                 tenant.goes_on = false;
@@ -304,7 +313,7 @@ impl IoCore {
         let turn = act(&mut tenant.resident, &mut self.cx);
         let wanted = match turn {
             Turn::Gone => None,
-            Turn::Idle | Turn::Again => tenant.resident.deadline(),
+            Turn::Idle | Turn::Again | Turn::Doze => tenant.resident.deadline(),
         };
         if wanted != tenant.filed {
             if let Some(old) = std::mem::replace(&mut tenant.filed, wanted) {
@@ -315,11 +324,12 @@ impl IoCore {
         }
         match turn {
             Turn::Idle => {}
-            // Once in a round, however often it was run in the last.
-            Turn::Again if tenant.goes_on => {}
-            Turn::Again => {
-                tenant.goes_on = true;
-                self.again.push(key);
+            Turn::Again | Turn::Doze => {
+                self.hurries |= turn == Turn::Again;
+                // Once in a round, however often it was run in the last.
+                if !std::mem::replace(&mut tenant.goes_on, true) {
+                    self.again.push(key);
+                }
             }
             Turn::Gone => {
                 self.threads[self.cx.thread]

@@ -129,6 +129,7 @@ impl SessionBase {
         } = spec;
         if let Some(pipe) = &mut pipe {
             pipe.attach(cx.mailbox.clone(), me.key);
+            pipe.set_patient(parent.options.spin > 0);
         }
         parent.enter(me, matches!(link, LinkSpec::Connect(_)));
         let (role, start) = match link {
@@ -292,7 +293,7 @@ impl SessionBase {
             Ok((input, output)) if input == Turn::Again || output == Turn::Again => {
                 turn = Turn::Again;
             }
-            Ok(_) => {}
+            Ok((_, output)) => turn = output,
             Err(reason) => self.on_lost(reason, cx),
         }
         self.finish(cx);
@@ -422,6 +423,9 @@ impl SessionBase {
             };
             let sent = connection.transmit();
             // Before the handshake is done, messages are not wanted however empty the batch is.
+            if sent && emptied && self.pipe.as_ref().is_some_and(PipeEnd::is_dozing) {
+                return Turn::Doze;
+            }
             if sent && (emptied || !connection.wants_messages()) {
                 connection.shrink();
                 return Turn::Idle;
@@ -794,6 +798,7 @@ impl SessionBase {
         let (mut theirs, mut ours) = pipe::pair(options.conflate);
         theirs.set_hwm(options.send_hwm, options.recv_hwm);
         ours.attach(cx.mailbox.clone(), self.me.key);
+        ours.set_patient(self.parent.options.spin > 0);
         ours.introduce(Msg::peer(peer));
         self.pipe = Some(ours);
         self.bound = true;
@@ -1001,7 +1006,7 @@ fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool)
         if fill_run(connection, pipe, mid_message) {
             continue;
         }
-        match pipe.read() {
+        match pipe.read_or_doze() {
             Pop::Item(frame) => {
                 *mid_message = frame.more();
                 connection.push(frame);

@@ -16,7 +16,7 @@ use crate::io::core::IoCore;
 use crate::io::poller::{self, Poller};
 use crate::io::resolver::Resolver;
 use crate::io::session_base::IoContext;
-use crate::signaler::{Signal, ThreadStart};
+use crate::signaler::{self, Signal, ThreadStart};
 
 /// No core has this number or a higher one.
 const CORES_MAX: usize = 1024;
@@ -82,8 +82,13 @@ impl IoThread {
         let core = self.core.clone();
         let mut core = core.lock();
         while !core.is_done() {
-            let timeout = core.fall_asleep();
-            parking_lot::MutexGuard::unlocked(&mut core, || self.poller.wait(timeout, spin));
+            let (dozes, timeout) = (core.dozes(), core.fall_asleep());
+            parking_lot::MutexGuard::unlocked(&mut core, || {
+                if dozes {
+                    signaler::give_way();
+                }
+                self.poller.wait(timeout, spin);
+            });
             core.wake_up(self.poller.events());
         }
     }

@@ -5,7 +5,6 @@
 //! is the caller's part.
 
 use std::collections::VecDeque;
-use std::hint::spin_loop;
 
 use crate::msg::{Kind, Msg};
 use crate::pipe::Pipes;
@@ -13,9 +12,6 @@ use crate::routing::ActiveList;
 use crate::slab::Key;
 
 use crate::ypipe::Pop;
-
-/// How many of the processor's pauses a moment is: some microseconds.
-const MOMENT: u32 = 200;
 
 /// What the pipes held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,7 +91,12 @@ impl Fq {
                     self.took(key, into.more());
                     return Next::Frame(key);
                 }
-                Pop::Empty if pipe.is_dozing() => self.doze(),
+                Pop::Empty if pipe.is_dozing() => {
+                    if self.all_doze() {
+                        pipes.set_dozing();
+                        return Next::Idle;
+                    }
+                }
                 Pop::Empty => self.pause(),
                 Pop::Finished => return self.end(key),
             }
@@ -103,18 +104,16 @@ impl Fq {
         Next::Idle
     }
 
-    /// Looks at the other pipes first. If all that are active doze, waits a moment for messages to
-    /// gather: looking at once, again and again, would slow down who writes them.
+    /// The current pipe dozes: the others are looked at first. Whether all that are active do.
     #[cold]
-    fn doze(&mut self) {
+    fn all_doze(&mut self) -> bool {
         self.dozing += 1;
         if self.dozing < self.turns.active() {
-            return self.turns.advance();
+            self.turns.advance();
+            return false;
         }
         self.dozing = 0;
-        for _ in 0..MOMENT {
-            spin_loop();
-        }
+        true
     }
 
     /// Goes on with a message whose pipe is gone.

@@ -101,6 +101,14 @@ fn pipes_that_doze_are_looked_at_once_more_and_then_left() {
         assert_eq!(rig.next_frame(), *(n / 2).to_string());
     }
     assert_eq!(rig.next(), Next::Idle);
+    assert!(rig.wires.pipes.take_dozing());
+    assert_eq!(rig.fq.turns.active(), 2);
+    rig.say(a, &["in time"]);
+    assert_eq!(rig.next_frame(), *"in time");
+    assert_eq!(rig.next(), Next::Idle);
+    assert!(rig.wires.pipes.take_dozing(), "a has read more");
+    assert_eq!(rig.next(), Next::Idle);
+    assert!(!rig.wires.pipes.take_dozing());
     assert_eq!(rig.fq.turns.active(), 0, "both sleep");
     rig.say(a, &["again"]);
     assert_eq!(rig.next_frame(), *"again");
