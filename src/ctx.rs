@@ -340,8 +340,7 @@ impl Ctx {
     /// sleeps. Takes effect for new sockets, and for the I/O threads if no socket was created yet.
     /// That takes about half a microsecond each time if no other thread
     /// wants the core; a message that comes meanwhile wakes nobody, which would cost both sides
-    /// far more. A receiver that has caught up with a stream first waits some microseconds
-    /// for messages to gather. With 0 it sleeps at once. A thread that waits for long sleeps in any case: an idle
+    /// far more. Who has caught up with a stream lets messages gather for some microseconds first. With 0 it sleeps at once. A thread that waits for long sleeps in any case: an idle
     /// process takes no processor time. An awaited call looks, too, unless that was in vain lately.
     pub fn set_spin(&self, times: u32) {
         self.0.options.lock().spin = times;

@@ -103,16 +103,21 @@ impl Spin {
     }
 }
 
-/// Lets the messages of a stream gather for some microseconds. Looking at once, again and again, would
-/// slow down who writes them.
+/// Lets the messages of a stream gather: gives way to whoever wants the core, or where nobody does waits
+/// some microseconds. Looking at once, again and again, would slow down who writes them.
 pub(crate) fn let_gather() {
-    for _ in 0..200 {
-        std::hint::spin_loop();
+    const GIVEN_AWAY: Duration = Duration::from_micros(2);
+    let begun = Instant::now();
+    give_way();
+    if begun.elapsed() < GIVEN_AWAY {
+        for _ in 0..200 {
+            std::hint::spin_loop();
+        }
     }
 }
 
 /// Gives the core to other threads that want it, such as those whose messages are waited for.
-pub(crate) fn give_way() {
+fn give_way() {
     std::thread::yield_now();
 }
 

@@ -85,7 +85,7 @@ impl IoThread {
             let (dozes, timeout) = (core.dozes(), core.fall_asleep());
             parking_lot::MutexGuard::unlocked(&mut core, || {
                 if dozes {
-                    signaler::give_way();
+                    signaler::let_gather();
                 }
                 self.poller.wait(timeout, spin);
             });
