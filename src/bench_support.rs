@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use crate::engine::{Engine, Event};
 use crate::msg::Msg;
 use crate::options::{Options, SocketType};
-use crate::pipe::{self, PipeEvent, PipePeer, Pipes};
+use crate::pipe::{self, PipeEvent, PipePeer, Pipes, WhenEmpty};
 use crate::routing::dist::Dist;
 use crate::routing::fq::{Fq, Next};
 use crate::routing::lb::Lb;
@@ -183,7 +183,7 @@ impl Pipe {
             self.near.flush();
         }
         let mut msg = Msg::new();
-        let read = std::iter::from_fn(|| item(self.far.read_into(&mut msg)));
+        let read = std::iter::from_fn(|| item(self.far.read_into(&mut msg, WhenEmpty::Sleep)));
         read.count() as u64
     }
 }

@@ -62,6 +62,23 @@ pub(crate) enum WriteError {
     Closed,
 }
 
+/// What a reader does that finds nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum WhenEmpty {
+    /// It falls asleep, and hears of the next message by [`PipeEvent::Readable`].
+    Sleep,
+    /// After a stream it [dozes](PipeEnd::is_dozing) first: whoever asks for that looks once more.
+    Doze,
+}
+
+impl WhenEmpty {
+    /// What suits a thread that may look so often before it sleeps.
+    #[inline]
+    pub(crate) fn with_spin(spin: u32) -> Self {
+        if spin > 0 { Self::Doze } else { Self::Sleep }
+    }
+}
+
 /// How many whole messages wait in a pipe.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Queued {
@@ -99,6 +116,7 @@ pub struct Pipes {
     /// The pipes of whose messages some were held back, and how many were in all.
     held: Vec<Key>,
     messages_held: usize,
+    when_empty: WhenEmpty,
     dozing: bool,
 }
 
@@ -114,8 +132,21 @@ impl Pipes {
             holds: false,
             held: Vec::new(),
             messages_held: 0,
+            when_empty: WhenEmpty::Sleep,
             dozing: false,
         }
+    }
+
+    /// What readers do that find nothing, from now on. Whoever lets them doze takes heed of
+    /// [`Pipes::take_dozing`].
+    #[inline]
+    pub(crate) fn set_when_empty(&mut self, when_empty: WhenEmpty) {
+        self.when_empty = when_empty;
+    }
+
+    #[inline]
+    pub(crate) fn when_empty(&self) -> WhenEmpty {
+        self.when_empty
     }
 
     /// Nothing was found, but pipes [doze](PipeEnd::is_dozing): they must be looked at once more before
@@ -400,9 +431,7 @@ pub struct PipeEnd {
     /// Whole messages read, and the half of a queue last told to the writer.
     read: u64,
     told: u64,
-    /// Whether the reader may doze; how many messages it had read when it last fell asleep, and when it
-    /// last dozed off.
-    patient: bool,
+    /// How many messages the reader had read when it last fell asleep, and when it last dozed off.
     slept: u64,
     dozed: Option<u64>,
     peeked: Option<Msg>,
@@ -567,7 +596,6 @@ impl PipeEnd {
             mid_message: false,
             read: 0,
             told: 0,
-            patient: false,
             slept: 0,
             dozed: None,
             peeked: None,
@@ -841,11 +869,6 @@ impl PipeEnd {
 
     // ── reading ──────────────────────────────────────────────────────────────────────────────
 
-    /// From now on the reader may doze, see [`PipeEnd::is_dozing`].
-    pub(crate) fn set_patient(&mut self, patient: bool) {
-        self.patient = patient;
-    }
-
     /// Whether [`PipeEnd::read_into`] found nothing, but did not fall asleep: messages have come in quick
     /// succession, and for both sides a sleep takes longer than to make many more. The next look decides.
     pub(crate) fn is_dozing(&self) -> bool {
@@ -854,17 +877,13 @@ impl PipeEnd {
 
     /// Takes the next frame. After `Empty`, [`PipeEvent::Readable`] will come.
     pub(crate) fn read(&mut self) -> Pop<Msg> {
-        self.read_frame(false)
+        self.read_or(WhenEmpty::Sleep)
     }
 
-    /// As [`PipeEnd::read`]; after `Empty` look whether it [dozes](PipeEnd::is_dozing).
-    pub(crate) fn read_or_doze(&mut self) -> Pop<Msg> {
-        self.read_frame(true)
-    }
-
-    fn read_frame(&mut self, may_doze: bool) -> Pop<Msg> {
+    /// As [`PipeEnd::read`], or else as `when_empty` says.
+    pub(crate) fn read_or(&mut self, when_empty: WhenEmpty) -> Pop<Msg> {
         let mut frame = Msg::new();
-        match self.read_as(&mut frame, may_doze) {
+        match self.read_into(&mut frame, when_empty) {
             Pop::Item(()) => Pop::Item(frame),
             Pop::Empty => Pop::Empty,
             Pop::Finished => Pop::Finished,
@@ -872,18 +891,13 @@ impl PipeEnd {
     }
 
     /// Takes the next frame, see [`PipeEnd::read`], to the place of what was in `into`, which is of
-    /// no use where there is none. After `Empty` look whether it [dozes](PipeEnd::is_dozing).
+    /// no use where there is none.
     #[inline(always)]
-    pub(crate) fn read_into(&mut self, into: &mut Msg) -> Pop<()> {
-        self.read_as(into, true)
-    }
-
-    #[inline(always)]
-    fn read_as(&mut self, into: &mut Msg, may_doze: bool) -> Pop<()> {
+    pub(crate) fn read_into(&mut self, into: &mut Msg, when_empty: WhenEmpty) -> Pop<()> {
         let found = if self.peeked.is_some() {
             self.take_peeked(into)
         } else {
-            self.next(into, may_doze)
+            self.next(into, when_empty)
         };
         if found == Pop::Item(()) && !into.more() && !into.is_uncounted() {
             self.count_read(1);
@@ -901,7 +915,7 @@ impl PipeEnd {
     pub(crate) fn peek(&mut self) -> Pop<&Msg> {
         if self.peeked.is_none() {
             let mut frame = Msg::new();
-            match self.next(&mut frame, false) {
+            match self.next(&mut frame, WhenEmpty::Sleep) {
                 Pop::Item(()) => self.peeked = Some(frame),
                 Pop::Empty => return Pop::Empty,
                 Pop::Finished => return Pop::Finished,
@@ -1003,7 +1017,7 @@ impl PipeEnd {
     }
 
     #[inline(always)]
-    fn next(&mut self, into: &mut Msg, may_doze: bool) -> Pop<()> {
+    fn next(&mut self, into: &mut Msg, when_empty: WhenEmpty) -> Pop<()> {
         while !self.asleep {
             match self.inbound.pop(into) {
                 Pop::Item(()) if into.kind() == Kind::Peer => {
@@ -1016,7 +1030,7 @@ impl PipeEnd {
                 }
                 Pop::Finished => return self.take_last_words(into),
                 Pop::Empty if !self.attached => return Pop::Empty,
-                Pop::Empty if may_doze && self.may_doze() => return Pop::Empty,
+                Pop::Empty if self.dozes_off(when_empty) => return Pop::Empty,
                 Pop::Empty => {
                     self.slept = self.read;
                     self.tell_rest();
@@ -1027,9 +1041,10 @@ impl PipeEnd {
         Pop::Empty
     }
 
-    /// Whether the reader, which found nothing, is to stay awake until it has looked once more.
-    fn may_doze(&mut self) -> bool {
-        if !self.patient || self.read - self.slept < STREAM || self.is_dozing() {
+    /// Whether the reader, which found nothing, stays awake until it has looked once more.
+    fn dozes_off(&mut self, when_empty: WhenEmpty) -> bool {
+        let may = when_empty == WhenEmpty::Doze && self.read - self.slept >= STREAM;
+        if !may || self.is_dozing() {
             return false;
         }
         self.dozed = Some(self.read);

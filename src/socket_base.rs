@@ -26,7 +26,7 @@ use crate::monitor::{EndpointPair, Event, EventKind, EventSink};
 use crate::msg::{Metadata, Msg};
 use crate::options::{SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
-use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued};
+use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued, WhenEmpty};
 use crate::roster::Roster;
 use crate::signaler::{self, Signal, Signaler, Spin};
 use crate::slab::Key;
@@ -676,7 +676,6 @@ impl SocketBase {
         let key = self.pipes.insert(end);
         if let Some(pipe) = self.pipes.get_mut(key) {
             pipe.attach(self.mailbox.clone(), key);
-            pipe.set_patient(self.options.spin > 0);
         }
         if let Some(bond) = self.bonds.get_mut(endpoint) {
             bond.add_pipe(key, &self.pipes);
@@ -717,24 +716,30 @@ impl SocketBase {
     /// Receives a frame, see [`Pattern::recv`].
     #[inline(always)]
     pub(crate) fn recv(&mut self, into: &mut Msg) -> Result<(), Refused> {
-        if let Err(refused) = self.pattern.recv(&mut self.pipes, into) {
-            self.recv_dozing(into, refused)?;
+        self.pipes
+            .set_when_empty(WhenEmpty::with_spin(self.options.spin));
+        let mut received = self.pattern.recv(&mut self.pipes, into);
+        if received.is_err() {
+            received = self.recv_dozing(into, received);
         }
+        self.pipes.set_when_empty(WhenEmpty::Sleep);
+        received?;
         self.receives_more = into.more();
         Ok(())
     }
 
     /// Where pipes doze, lets messages gather and looks once more.
     #[cold]
-    fn recv_dozing(&mut self, into: &mut Msg, mut refused: Refused) -> Result<(), Refused> {
-        while self.pipes.take_dozing() {
+    fn recv_dozing(
+        &mut self,
+        into: &mut Msg,
+        mut received: Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        while received.is_err() && self.pipes.take_dozing() {
             signaler::let_gather();
-            match self.pattern.recv(&mut self.pipes, into) {
-                Ok(()) => return Ok(()),
-                Err(again) => refused = again,
-            }
+            received = self.pattern.recv(&mut self.pipes, into);
         }
-        Err(refused)
+        received
     }
 
     /// Whether the message that the last frame received belongs to goes on.

@@ -93,6 +93,7 @@ pub use event::{Event, Events};
 pub use options::{Options, Overflow};
 pub use publish::{Pub, Sub};
 pub use push::{Pull, Push};
+pub use regex::Regex;
 pub use rep::{Rep, Request};
 pub use req::{Reply, Req};
 pub use topic::Pattern;

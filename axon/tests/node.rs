@@ -25,8 +25,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use ferrozmq::Ctx;
 use ferrozmq_axon::{
-    Event, Events, Message, Options, Overflow, Pub, PubEmitter, Pull, Push, Rep, Req, Sub,
-    SubEmitter, Value,
+    Event, Events, Message, Options, Overflow, Pattern, Pub, PubEmitter, Pull, Push, Regex, Rep,
+    Req, Sub, SubEmitter, Value,
 };
 use node::{Family, LIMIT, Peer};
 use serde_json::{Value as Any, json};

@@ -28,7 +28,7 @@ use crate::mailbox::Mailbox;
 use crate::monitor::{self, EndpointPair, EventKind, Reason};
 use crate::msg::{COPY_MAX, Metadata, Msg};
 use crate::options::{self, Options};
-use crate::pipe::{self, PipeEnd, PipeEvent};
+use crate::pipe::{self, PipeEnd, PipeEvent, WhenEmpty};
 use crate::raw::RawEngine;
 use crate::record;
 use crate::socks::{Login, Socks};
@@ -129,7 +129,6 @@ impl SessionBase {
         } = spec;
         if let Some(pipe) = &mut pipe {
             pipe.attach(cx.mailbox.clone(), me.key);
-            pipe.set_patient(parent.options.spin > 0);
         }
         parent.enter(me, matches!(link, LinkSpec::Connect(_)));
         let (role, start) = match link {
@@ -416,9 +415,10 @@ impl SessionBase {
         if connection.is_broken() {
             return Turn::Idle;
         }
+        let when_empty = WhenEmpty::with_spin(self.parent.options.spin);
         for _ in 0..WRITES_PER_TURN {
             let emptied = match &mut self.pipe {
-                Some(pipe) => fill(connection, pipe, &mut self.mid_message),
+                Some(pipe) => fill(connection, pipe, &mut self.mid_message, when_empty),
                 None => true,
             };
             let sent = connection.transmit();
@@ -798,7 +798,6 @@ impl SessionBase {
         let (mut theirs, mut ours) = pipe::pair(options.conflate);
         theirs.set_hwm(options.send_hwm, options.recv_hwm);
         ours.attach(cx.mailbox.clone(), self.me.key);
-        ours.set_patient(self.parent.options.spin > 0);
         ours.introduce(Msg::peer(peer));
         self.pipe = Some(ours);
         self.bound = true;
@@ -1001,12 +1000,17 @@ fn last_word(mut connection: Connection, now: Instant) -> Link {
 }
 
 /// Takes messages from the pipe until it is empty (true) or the batch is full.
-fn fill(connection: &mut Connection, pipe: &mut PipeEnd, mid_message: &mut bool) -> bool {
+fn fill(
+    connection: &mut Connection,
+    pipe: &mut PipeEnd,
+    mid_message: &mut bool,
+    when_empty: WhenEmpty,
+) -> bool {
     while connection.wants_messages() {
         if fill_run(connection, pipe, mid_message) {
             continue;
         }
-        match pipe.read_or_doze() {
+        match pipe.read_or(when_empty) {
             Pop::Item(frame) => {
                 *mid_message = frame.more();
                 connection.push(frame);

@@ -78,11 +78,14 @@ mod plain {
     }
 
     #[test]
-    fn a_patient_reader_of_a_stream_dozes_before_it_sleeps() {
+    fn a_reader_of_a_stream_dozes_before_it_sleeps() {
         let (mut writer, mut reader) = owners((0, 0), (0, 0));
-        reader.end.set_patient(true);
-        let read =
-            |reader: &mut Owner| matches!(reader.end.read_into(&mut Msg::new()), Pop::Item(()));
+        let read = |reader: &mut Owner| {
+            matches!(
+                reader.end.read_into(&mut Msg::new(), WhenEmpty::Doze),
+                Pop::Item(())
+            )
+        };
         let stream = |writer: &mut Owner, reader: &mut Owner| {
             for _ in 0..STREAM {
                 assert!(writer.send("in a row"));
@@ -333,7 +336,7 @@ mod plain {
                 a.end.write_uncounted(Msg::peer(metadata.clone()));
             }
             a.send(body);
-            assert_eq!(b.end.read_into(&mut msg), Pop::Item(()));
+            assert_eq!(b.end.read_into(&mut msg, WhenEmpty::Sleep), Pop::Item(()));
             assert_eq!(msg, *body);
             let known = msg.shared_metadata().map(StdArc::as_ptr);
             assert_eq!(known, metadata.map(StdArc::as_ptr));

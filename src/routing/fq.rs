@@ -81,11 +81,12 @@ impl Fq {
         if !self.rest.is_empty() {
             return self.recv_rest(into);
         }
+        let when_empty = pipes.when_empty();
         while let Some(key) = self.turns.current() {
             let Some(pipe) = pipes.get_mut(key) else {
                 return self.end(key);
             };
-            match pipe.read_into(into) {
+            match pipe.read_into(into, when_empty) {
                 Pop::Item(()) if into.kind() != Kind::Data => {}
                 Pop::Item(()) => {
                     self.took(key, into.more());

@@ -206,7 +206,6 @@ impl Wires {
 fn insert(pipes: &mut Pipes, mut end: PipeEnd, owner: Arc<Inbox>) -> Key {
     pipes.insert_with(|key| {
         end.attach(owner, key);
-        end.set_patient(true);
         end
     })
 }

@@ -20,6 +20,20 @@ fn without_a_star_a_pattern_is_the_topic() {
 }
 
 #[test]
+fn a_regular_expression_is_used_as_it_is() {
+    let pattern = Pattern::from(Regex::new("b(x)?(.)").unwrap());
+    assert_eq!(pattern.captures("abcd"), Some(vec!["", "c"]));
+    assert_eq!(pattern.captures("bx!"), Some(vec!["x", "!"]));
+    assert!(pattern.is_match("a bit") && !pattern.is_match("B!"));
+    assert_eq!(pattern, Pattern::from(Regex::new("b(x)?(.)").unwrap()));
+    assert_ne!(pattern, Pattern::new("b(x)?(.)"));
+    assert_eq!(
+        (pattern.as_str(), format!("{pattern:?}")),
+        ("b(x)?(.)", "/b(x)?(.)/".to_owned())
+    );
+}
+
+#[test]
 fn a_star_takes_a_character_at_least() {
     assert_eq!(captures("*", "x"), Some(vec!["x"]));
     assert_eq!(captures("*", ""), None);

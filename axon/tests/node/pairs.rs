@@ -142,6 +142,83 @@ fn we_filter_what_node_publishes() {
     }
 }
 
+/// Node's listeners get the captures that ours would.
+#[test]
+fn regular_expressions_capture_what_they_do_in_node() {
+    const REGEX: &str = r"user:(\d+)(?::(\w+))?";
+    let pattern = Pattern::from(Regex::new(REGEX).unwrap());
+    for family in Family::BOTH {
+        let Some(mut peer) = Peer::start(family, "sub-emitter") else {
+            return;
+        };
+        peer.does(json!({"do": "on", "pattern": REGEX, "regexp": true}));
+        let port = peer.bind(json!(0)).unwrap();
+        let emitter = PubEmitter::new(&Ctx::new()).unwrap();
+        let mut events = emitter.socket().events().unwrap();
+        emitter.socket().connect((port, "127.0.0.1")).unwrap();
+        events
+            .wait_for(LIMIT, |event| matches!(event, Event::Connect { .. }))
+            .unwrap();
+        peer.expect("connect");
+        let topics = [
+            "user:7:login",
+            "user:",
+            "a user:12 of them",
+            "page:7",
+            "user:0",
+        ];
+        for topic in topics {
+            emitter.emit(topic, 5).unwrap();
+        }
+        for captures in topics.iter().filter_map(|topic| pattern.captures(topic)) {
+            let mut args: Vec<_> = captures
+                .into_iter()
+                .map(|capture| {
+                    if capture.is_empty() {
+                        Any::Null
+                    } else {
+                        json!(capture)
+                    }
+                })
+                .collect();
+            args.push(json!(5));
+            assert_eq!(peer.expect("call")["args"], json!(args));
+        }
+    }
+}
+
+#[test]
+fn we_filter_what_node_publishes_by_regular_expressions() {
+    let regex = Regex::new("^(user|page):").unwrap();
+    for family in Family::BOTH {
+        let Some(mut both) = Both::open(tcp(family), ("sub", "pub")) else {
+            return;
+        };
+        let Ours::Sub(sub) = &both.ours else {
+            unreachable!("it was opened as one")
+        };
+        sub.subscribe(regex.clone());
+        assert!(
+            !sub.unsubscribe("^(user|page):"),
+            "that is no regular expression"
+        );
+        for (number, topic) in ["user:a", "a user:", "page:", "end", "user:end"]
+            .iter()
+            .enumerate()
+        {
+            both.theirs.send(json!([topic, number]));
+        }
+        let numbers: Vec<u8> = (0..3)
+            .map(|_| both.ours.recv().get(1).unwrap().json().unwrap())
+            .collect();
+        assert_eq!(numbers, [0, 2, 4]);
+        let Ours::Sub(sub) = &both.ours else {
+            unreachable!("it was opened as one")
+        };
+        assert!(sub.unsubscribe(regex.clone()) && !sub.has_subscriptions());
+    }
+}
+
 #[test]
 fn replies_of_node_come_in_any_order() {
     for family in Family::BOTH {

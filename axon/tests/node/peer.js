@@ -105,11 +105,11 @@ const commands = {
   close() {
     socket.close();
   },
-  subscribe({ pattern }) {
-    socket.subscribe(pattern);
+  subscribe({ pattern, regexp }) {
+    socket.subscribe(regexp ? new RegExp(pattern) : pattern);
   },
-  on({ pattern }) {
-    socket.on(pattern, (...args) => {
+  on({ pattern, regexp }) {
+    socket.on(regexp ? new RegExp(pattern) : pattern, (...args) => {
       if (counting !== undefined) received(args);
       else tell('call', { pattern, args: args.map(pack) });
     });

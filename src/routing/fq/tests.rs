@@ -1,7 +1,7 @@
 //! Whole messages in turn, ends, detaching; against a model.
 
 use super::*;
-use crate::pipe::PipeEvent;
+use crate::pipe::{PipeEvent, WhenEmpty};
 use crate::routing::testing::{Frames, Link, Peer, Wires, frames};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -92,6 +92,7 @@ impl Rig {
 #[test]
 fn pipes_that_doze_are_looked_at_once_more_and_then_left() {
     let mut rig = Rig::new();
+    rig.wires.pipes.set_when_empty(WhenEmpty::Doze);
     let (a, b) = (rig.connect(), rig.connect());
     for n in 0..10 {
         rig.say(a, &[n.to_string()]);
