@@ -6,18 +6,25 @@
 //!
 //! # Why no news lie about
 //!
-//! Whoever gives the lock back has put the mailbox to sleep before, so that the next news signal the
-//! attendant. It follows the signal until it has had the lock.
+//! Whoever gives the lock back has taken in what came and has put the mailbox to sleep before, so
+//! that the next news signal the attendant. If it finds the lock taken it comes again until it has had
+//! it: at once for as long as most calls take, and then every millisecond.
+//!
+//! # What happens outside the lock
+//!
+//! Wakers are woken, since they may run anything: the pattern leaves them with its pipes.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::command::{Guest, IoCmd, Turn};
 use crate::error::{Error, Result};
 use crate::msg::Msg;
+use crate::pipe::Wishes;
 use crate::signaler::Signal;
 use crate::socket::{DONTWAIT, Socket};
 
@@ -30,7 +37,7 @@ pub struct AttendedSocket {
     desk: Arc<Desk>,
 }
 
-/// Where users and the attendant meet.
+/// Where users and the attendant meet, one at a time.
 #[derive(Debug)]
 struct Desk {
     /// `None` once the socket is closed.
@@ -53,7 +60,11 @@ impl AttendedSocket {
             news: Condvar::new(),
             attendant: OnceLock::new(),
         });
-        thread.launch(IoCmd::Host(Box::new(Attendant(desk.clone()))));
+        thread.launch(IoCmd::Host(Box::new(Attendant {
+            desk: desk.clone(),
+            turned_away: 0,
+            retry: None,
+        })));
         Ok(Self { desk })
     }
 
@@ -63,10 +74,8 @@ impl AttendedSocket {
     /// # Errors
     /// Those of `act`.
     pub fn with<T>(&self, act: impl FnOnce(&Socket) -> Result<T>) -> Result<T> {
-        let socket = self.desk.socket.lock();
-        let outcome = socket.as_ref().map_or(Err(Error::Term), act);
-        self.desk.settle(&socket);
-        outcome
+        let seat = self.desk.sit();
+        seat.socket().map_or(Err(Error::Term), act)
     }
 
     /// Sends a whole message of one frame, see [`Socket::send_msg`]; `flags` may have [`DONTWAIT`].
@@ -100,26 +109,15 @@ impl AttendedSocket {
         deadline: Option<Instant>,
         mut act: impl FnMut(&Socket) -> ControlFlow<Result<T>>,
     ) -> Option<Result<T>> {
-        let mut socket = self.desk.socket.lock();
+        let mut seat = self.desk.sit();
         loop {
-            match socket.as_ref().map(&mut act) {
+            match seat.socket().map(&mut act) {
                 Some(ControlFlow::Continue(())) => {}
-                Some(ControlFlow::Break(outcome)) => {
-                    self.desk.settle(&socket);
-                    return Some(outcome);
-                }
+                Some(ControlFlow::Break(outcome)) => return Some(outcome),
                 None => return Some(Err(Error::Term)),
             }
-            if self.desk.settle(&socket) {
-                continue;
-            }
-            match deadline {
-                None => self.desk.news.wait(&mut socket),
-                Some(deadline) => {
-                    if self.desk.news.wait_until(&mut socket, deadline).timed_out() {
-                        return None;
-                    }
-                }
+            if !seat.wait(deadline) {
+                return None;
             }
         }
     }
@@ -137,49 +135,138 @@ impl Drop for AttendedSocket {
 }
 
 impl Desk {
-    /// Before the lock is given back: has the attendant signalled for the next news. Whether
-    /// some have been taken in that somebody may wait for.
-    fn settle(&self, socket: &MutexGuard<'_, Option<Socket>>) -> bool {
-        let (Some(socket), Some(attendant)) = (socket.as_ref(), self.attendant.get()) else {
-            // It is over, or the attendant has not begun; then its first turn is still to come.
-            return false;
+    fn sit(&self) -> Seat<'_> {
+        self.seat(self.socket.lock())
+    }
+
+    fn try_sit(&self) -> Option<Seat<'_>> {
+        self.socket.try_lock().map(|guard| self.seat(guard))
+    }
+
+    fn seat<'a>(&'a self, guard: MutexGuard<'a, Option<Socket>>) -> Seat<'a> {
+        Seat {
+            desk: self,
+            guard: Some(guard),
+        }
+    }
+
+    /// Before the lock is given back: has the attendant signalled for the next news. Returns
+    /// whether some have been taken in that somebody may wait for, and who is to be woken after.
+    fn settle(&self, socket: &Socket) -> (bool, Vec<Waker>) {
+        let Some(attendant) = self.attendant.get() else {
+            // Its first turn is still to come.
+            return (false, Vec::new());
         };
         let mut base = socket.base();
-        if base.mailbox().is_asleep() {
-            return false;
+        let has_news = !base.mailbox().sleeps_on();
+        if has_news {
+            while !base.fall_asleep(attendant) {
+                // That the context ends is told to the next user.
+                let _ = base.process();
+            }
+            self.news.notify_all();
         }
-        while !base.fall_asleep(attendant) {
-            // That the context ends is told to the next user.
-            let _ = base.process();
+        let Wishes { wakers, goes_on } = base.take_wishes();
+        if goes_on {
+            attendant.signal();
         }
-        self.news.notify_all();
+        (has_news, wakers)
+    }
+}
+
+/// Somebody has the socket for himself.
+struct Seat<'a> {
+    desk: &'a Desk,
+    /// Only dropping it takes it.
+    guard: Option<MutexGuard<'a, Option<Socket>>>,
+}
+
+impl Seat<'_> {
+    /// `None` once the socket is closed.
+    fn socket(&self) -> Option<&Socket> {
+        self.guard.as_ref()?.as_ref()
+    }
+
+    /// Has it no more until something has happened; false if the deadline came first.
+    fn wait(&mut self, deadline: Option<Instant>) -> bool {
+        let (has_news, wakers) = self.settle();
+        let Some(guard) = &mut self.guard else {
+            return true;
+        };
+        if !wakers.is_empty() {
+            MutexGuard::unlocked(guard, || wake(wakers));
+            return true;
+        }
+        let news = &self.desk.news;
+        match deadline {
+            _ if has_news => {}
+            None => news.wait(guard),
+            Some(deadline) => return !news.wait_until(guard, deadline).timed_out(),
+        }
         true
     }
+
+    fn settle(&self) -> (bool, Vec<Waker>) {
+        let settled = self.socket().map(|socket| self.desk.settle(socket));
+        settled.unwrap_or_default()
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        let (_, wakers) = self.settle();
+        self.guard = None;
+        wake(wakers);
+    }
+}
+
+fn wake(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
 }
 
 /// Takes news in for a socket that nobody calls.
 #[derive(Debug)]
-struct Attendant(Arc<Desk>);
+struct Attendant {
+    desk: Arc<Desk>,
+    /// How often in a row it has found the lock taken.
+    turned_away: u32,
+    /// When it comes again for that.
+    retry: Option<Instant>,
+}
+
+impl Attendant {
+    /// How often it comes again at once.
+    const AT_ONCE: u32 = 64;
+    const PAUSE: Duration = Duration::from_millis(1);
+}
 
 impl Guest for Attendant {
     fn settle_in(&mut self, signal: Arc<dyn Signal>) {
         // A guest settles in once.
-        let _ = self.0.attendant.set(signal);
+        let _ = self.desk.attendant.set(signal);
     }
 
-    fn turn(&mut self, _now: Instant) -> Turn {
-        let Some(guard) = self.0.socket.try_lock() else {
-            return Turn::Again;
+    fn turn(&mut self, now: Instant) -> Turn {
+        self.retry = None;
+        let Some(seat) = self.desk.try_sit() else {
+            self.turned_away += 1;
+            if self.turned_away <= Self::AT_ONCE {
+                return Turn::Again;
+            }
+            self.retry = Some(now + Self::PAUSE);
+            return Turn::Idle;
         };
-        let Some(socket) = &*guard else {
+        self.turned_away = 0;
+        let Some(socket) = seat.socket() else {
             return Turn::Gone;
         };
-        let _ = socket.base().process();
-        self.0.settle(&guard);
+        let mut base = socket.base();
+        let _ = base.process();
+        base.go_on();
         Turn::Idle
     }
 
     fn deadline(&self) -> Option<Instant> {
-        None
+        self.retry
     }
 }

@@ -93,12 +93,12 @@ impl<C> Mailbox<C> {
         }
     }
 
-    /// Owner: whether it has announced that it sleeps, and nothing has been drained since. One load.
+    /// Owner: whether it has announced that it sleeps, and nothing has come since. One load.
     #[cfg(feature = "protocols")]
     #[inline]
-    pub(crate) fn is_asleep(&self) -> bool {
-        // Relaxed: our own bit, which only the owner sets and takes back.
-        self.state.load(Ordering::Relaxed) & ASLEEP != 0
+    pub(crate) fn sleeps_on(&self) -> bool {
+        // Relaxed: our own bit; and what comes later signals.
+        self.state.load(Ordering::Relaxed) & (ASLEEP | PENDING) == ASLEEP
     }
 
     /// Owner: has stopped waiting, for whatever reason.

@@ -19,6 +19,8 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc as StdArc;
+#[cfg(feature = "protocols")]
+use std::task::Waker;
 
 use bytes::Bytes;
 
@@ -118,6 +120,18 @@ pub struct Pipes {
     messages_held: usize,
     when_empty: WhenEmpty,
     dozing: bool,
+    #[cfg(feature = "protocols")]
+    wishes: Wishes,
+}
+
+/// What a pattern wants from who uses its socket.
+#[cfg(feature = "protocols")]
+#[derive(Default, Debug)]
+pub(crate) struct Wishes {
+    /// To be woken once nobody uses the socket.
+    pub wakers: Vec<Waker>,
+    /// To be called to go on.
+    pub goes_on: bool,
 }
 
 impl Pipes {
@@ -134,6 +148,8 @@ impl Pipes {
             messages_held: 0,
             when_empty: WhenEmpty::Sleep,
             dozing: false,
+            #[cfg(feature = "protocols")]
+            wishes: Wishes::default(),
         }
     }
 
@@ -222,6 +238,26 @@ impl Pipes {
                 pipe.flush();
             }
         }
+    }
+}
+
+#[cfg(feature = "protocols")]
+impl Pipes {
+    /// Has a task woken once nobody uses the socket any more: a waker may run anything, even what uses
+    /// or drops the socket. For those of an [`AttendedSocket`](crate::protocol::AttendedSocket).
+    pub fn wake_later(&mut self, waker: Waker) {
+        self.wishes.wakers.push(waker);
+    }
+
+    /// Something is left to be done, for the sake of others who want to use the socket:
+    /// [`Pattern::go_on`](crate::protocol::Pattern::go_on) will be called soon. For those of an
+    /// [`AttendedSocket`](crate::protocol::AttendedSocket).
+    pub fn come_again(&mut self) {
+        self.wishes.goes_on = true;
+    }
+
+    pub(crate) fn take_wishes(&mut self) -> Wishes {
+        std::mem::take(&mut self.wishes)
     }
 }
 

@@ -26,6 +26,8 @@ use crate::monitor::{EndpointPair, Event, EventKind, EventSink};
 use crate::msg::{Metadata, Msg};
 use crate::options::{SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
+#[cfg(feature = "protocols")]
+use crate::pipe::Wishes;
 use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued, WhenEmpty};
 use crate::roster::Roster;
 use crate::signaler::{self, Signal, Signaler, Spin};
@@ -142,6 +144,18 @@ impl SocketBase {
         self.pump_feeds();
     }
 
+    /// Lets the pattern go on with what it has left, see [`Pipes::come_again`].
+    #[cfg(feature = "protocols")]
+    pub(crate) fn go_on(&mut self) {
+        self.pattern.go_on(&mut self.pipes);
+    }
+
+    /// What the pattern wants done once nobody uses the socket, and whether it wants to go on.
+    #[cfg(feature = "protocols")]
+    pub(crate) fn take_wishes(&mut self) -> Wishes {
+        self.pipes.take_wishes()
+    }
+
     /// Waits until there may be something to react to; false if the deadline came first.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         let signaler = Signaler::of_this_thread();
@@ -186,7 +200,7 @@ impl SocketBase {
             SocketCmd::Stop => {
                 self.stopped = true;
                 self.feeds.stop();
-                self.pattern.on_stop();
+                self.pattern.on_stop(&mut self.pipes);
             }
         }
     }

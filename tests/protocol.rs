@@ -182,7 +182,7 @@ impl Pattern for Keeper {
         !self.kept.is_empty()
     }
 
-    fn on_stop(&mut self) {
+    fn on_stop(&mut self, _: &mut Pipes) {
         let _ = self.peers.send("stopped");
     }
 }
@@ -346,6 +346,35 @@ fn users_and_attendant_do_not_hold_each_other_up() {
             assert_eq!(pull.recv_string(0).unwrap(), "x");
         }
     });
+}
+
+#[test]
+fn what_comes_while_a_user_has_the_socket_is_taken_in_after_that() {
+    let ctx = Ctx::new();
+    let (keeper, told) = keeper(&ctx);
+    let monitor = keeper.monitor();
+    let endpoint = keeper.last_endpoint();
+    let keeper = AttendedSocket::new(keeper).unwrap();
+    let pull = socket(&ctx, SocketType::PULL);
+    keeper
+        .with(|_| {
+            pull.connect(&endpoint)?;
+            let is_there = monitor.wait_for(Instant::now() + LIMIT, |event| {
+                matches!(event.kind, EventKind::HandshakeSucceeded)
+            });
+            assert!(is_there.is_some());
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(told.recv_timeout(LIMIT), Ok("come"));
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _ = keeper.with(|_| -> Result<(), Error> {
+            drop(pull);
+            panic!("not used rightly")
+        });
+    }));
+    assert!(panics.is_err());
+    assert_eq!(told.recv_timeout(LIMIT), Ok("gone"));
 }
 
 #[test]

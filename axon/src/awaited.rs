@@ -3,10 +3,15 @@
 //! Sending needs nothing like it: a push, pub or req never waits, unless
 //! [`Overflow::Wait`](crate::Overflow::Wait) makes it, and a [`Reply`](crate::Reply) is a future.
 
+use std::future::poll_fn;
+use std::mem;
+use std::task::Poll;
+
 use ferrozmq::AsyncSocket;
 
 use crate::error::Result;
 use crate::publish::Subscriptions;
+use crate::receiving::PASSED_MAX;
 use crate::socket::endpoints;
 use crate::value::Message;
 
@@ -69,10 +74,26 @@ impl AsyncSub {
     /// [`Error::Closed`](crate::Error::Closed) if the context is ended.
     pub async fn recv(&mut self) -> Result<Message> {
         loop {
-            let message = Message::from_wire(self.socket.recv().await?);
-            if self.subscriptions.want(&message) {
-                return Ok(message);
+            for _ in 0..PASSED_MAX {
+                let message = Message::from_wire(self.socket.recv().await?);
+                if self.subscriptions.want(&message) {
+                    return Ok(message);
+                }
             }
+            yield_now().await;
         }
     }
+}
+
+/// Lets other tasks have their turn.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

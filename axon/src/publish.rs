@@ -13,7 +13,7 @@ use crate::awaited::AsyncSub;
 use crate::error::{Error, Result};
 use crate::options::{Options, Overflow};
 use crate::push::send;
-use crate::receiving;
+use crate::receiving::{self, PASSED_MAX};
 use crate::sending::encoded;
 use crate::socket::{endpoints, open};
 use crate::topic::Pattern;
@@ -235,17 +235,19 @@ impl Sub {
         }
     }
 
-    /// The next message that is wanted, if there is one now.
+    /// The next message that is wanted, if there is one now. It passes over a few hundred that are not
+    /// wanted at most, so that it ends whatever is sent.
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::Closed`].
     pub fn try_recv(&self) -> Result<Message> {
-        loop {
+        for _ in 0..PASSED_MAX {
             let message = receiving::try_recv(&self.socket)?;
             if self.subscriptions.want(&message) {
                 return Ok(message);
             }
         }
+        Err(Error::Empty)
     }
 
     /// The same socket for async code.

@@ -7,6 +7,9 @@ use ferrozmq::{DONTWAIT, POLLIN, Socket};
 use crate::error::{Error, Result};
 use crate::value::Message;
 
+/// How many messages that are not wanted are passed over before the caller can do something else.
+pub(crate) const PASSED_MAX: u32 = 256;
+
 pub(crate) fn recv_into(socket: &Socket, message: &mut Message) -> Result<()> {
     Ok(message.refill(|msg| socket.recv(msg, 0))?)
 }

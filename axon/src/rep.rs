@@ -11,6 +11,7 @@ use ferrozmq::{Ctx, DONTWAIT, Msg, POLLIN, SharedSocket, SocketType};
 
 use crate::error::{Error, Result};
 use crate::options::{Options, Overflow};
+use crate::receiving::PASSED_MAX;
 use crate::sending::encoded_by;
 use crate::socket::{endpoints, open};
 use crate::value::{Message, ToArgs};
@@ -108,18 +109,19 @@ impl Rep {
                 outcome => return outcome,
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if self.socket.poll(POLLIN, left)? == 0 {
+            if left == Some(Duration::ZERO) || self.socket.poll(POLLIN, left)? == 0 {
                 return Err(Error::Timeout);
             }
         }
     }
 
-    /// The next request, if there is one now.
+    /// The next request, if there is one now. It passes over a few hundred messages that are no
+    /// requests at most, so that it ends whatever is sent.
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::Closed`].
     pub fn try_recv(&self) -> Result<Request> {
-        loop {
+        for _ in 0..PASSED_MAX {
             match self.socket.recv_msg(DONTWAIT) {
                 Ok(msg) => {
                     if let Some(request) = self.request(msg) {
@@ -130,6 +132,7 @@ impl Rep {
                 Err(error) => return Err(error.into()),
             }
         }
+        Err(Error::Empty)
     }
 
     /// The next request, awaited. Dropped before it is ready, the future has taken none.
@@ -141,15 +144,15 @@ impl Rep {
         poll_fn(|cx| {
             // Before the first look, so that nothing comes unnoticed.
             listening = Some(self.socket.listen(cx.waker().clone()));
-            loop {
-                match self.try_recv() {
-                    Err(Error::Empty) => {}
-                    outcome => return Poll::Ready(outcome),
-                }
-                if self.socket.get_events()? & POLLIN == 0 {
-                    return Poll::Pending;
-                }
+            match self.try_recv() {
+                Err(Error::Empty) => {}
+                outcome => return Poll::Ready(outcome),
             }
+            if self.socket.get_events()? & POLLIN != 0 {
+                // Others have their turn first.
+                cx.waker().wake_by_ref();
+            }
+            Poll::Pending
         })
         .await
     }

@@ -4,8 +4,7 @@
 //! there. It knows which peer a request has gone to, by the key of the pipe, so that it fails when
 //! that pipe ends.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +25,9 @@ use crate::queue::Queue;
 use crate::sending::encoded_by;
 use crate::socket::{endpoints, open};
 use crate::value::{Message, ToArgs};
+
+/// How many replies are handed out before others can use the socket.
+const REPLIES_PER_TURN: u32 = 256;
 
 /// Sends requests to rep sockets, to one peer after another, and gets their replies, in whatever
 /// order they come. Any number of requests can be under way.
@@ -140,7 +142,8 @@ impl Req {
 
 impl Drop for Req {
     fn drop(&mut self) {
-        self.requests.fail(|_| true, || Error::Closed);
+        let wakers = self.requests.fail_all(|| Error::Closed);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -167,14 +170,12 @@ struct State {
 }
 
 impl Slot {
-    fn fill(&self, outcome: Result<Message>) {
+    /// Returns who is to be woken for it.
+    #[must_use]
+    fn fill(&self, outcome: Result<Message>) -> Option<Waker> {
         let mut state = self.0.lock();
         state.outcome = Some(outcome);
-        let waker = state.waker.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        state.waker.take()
     }
 
     fn take(&self) -> Option<Result<Message>> {
@@ -240,35 +241,72 @@ impl Future for Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        self.requests.under_way.lock().remove(&self.number);
+        self.requests.under_way.lock().remove(self.number);
     }
 }
 
-/// The requests whose reply somebody waits for, by number.
+/// The requests whose reply somebody waits for.
 #[derive(Debug)]
 struct Requests {
     /// What stands before the number in an id.
     prefix: String,
     /// How often a thread that waits looks before it sleeps.
     spin: u32,
-    under_way: Mutex<HashMap<u64, UnderWay>>,
+    under_way: Mutex<UnderWay>,
+}
+
+/// Those requests by number, and the numbers by whom they were sent to.
+#[derive(Debug, Default)]
+struct UnderWay {
+    requests: HashMap<u64, Request>,
+    sent: HashMap<Key, HashSet<u64>>,
 }
 
 #[derive(Debug)]
-struct UnderWay {
+struct Request {
     slot: Arc<Slot>,
     /// Whom it was sent to; `None` while it waits.
     peer: Option<Key>,
 }
 
+impl UnderWay {
+    fn sent(&mut self, number: u64, to: Key) {
+        if let Some(request) = self.requests.get_mut(&number) {
+            request.peer = Some(to);
+            self.sent.entry(to).or_default().insert(number);
+        }
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Arc<Slot>> {
+        let request = self.requests.remove(&number)?;
+        if let Some(sent) = request.peer.and_then(|peer| self.sent.get_mut(&peer)) {
+            sent.remove(&number);
+        }
+        Some(request.slot)
+    }
+
+    /// Removes it if it was sent there.
+    fn remove_of(&mut self, number: u64, peer: Key) -> Option<Arc<Slot>> {
+        self.sent.get(&peer)?.get(&number)?;
+        self.remove(number)
+    }
+
+    /// Removes all that were sent there.
+    fn remove_all_of(&mut self, peer: Key) -> Vec<Arc<Slot>> {
+        let numbers = self.sent.remove(&peer).unwrap_or_default();
+        let removed = numbers.iter().filter_map(|number| self.remove(*number));
+        removed.collect()
+    }
+}
+
 impl Requests {
     fn begin(self: &Arc<Self>, number: u64) -> Reply {
         let slot = Arc::<Slot>::default();
-        let under_way = UnderWay {
+        let request = Request {
             slot: slot.clone(),
             peer: None,
         };
-        self.under_way.lock().insert(number, under_way);
+        self.under_way.lock().requests.insert(number, request);
         Reply {
             number,
             slot,
@@ -291,50 +329,37 @@ impl Requests {
         parse(id.strip_prefix(self.prefix.as_bytes())?)
     }
 
-    fn sent(&self, number: Option<u64>, to: Key) {
-        let mut under_way = self.under_way.lock();
-        if let Some(request) = number.and_then(|number| under_way.get_mut(&number)) {
-            request.peer = Some(to);
-        }
-    }
-
-    /// Hands a reply to who waits for it, if it is from whom the request went to.
-    fn reply(&self, mut message: Message, from: Key) {
-        let Some(id) = message.pop() else { return };
-        let Some(number) = self.number_in(&id) else {
-            return;
-        };
-        let mut under_way = self.under_way.lock();
-        let request = match under_way.entry(number) {
-            Entry::Occupied(request) if request.get().peer == Some(from) => request.remove(),
-            Entry::Occupied(_) | Entry::Vacant(_) => return,
-        };
-        drop(under_way);
-        request.slot.fill(Ok(message));
+    /// Hands a reply to who waits for it, if it is from whom the request went to; returns who is to
+    /// be woken.
+    fn reply(&self, mut message: Message, from: Key) -> Option<Waker> {
+        let id = message.pop()?;
+        let number = self.number_in(&id)?;
+        let slot = self.under_way.lock().remove_of(number, from)?;
+        slot.fill(Ok(message))
     }
 
     /// The queue has dropped this request.
-    fn drop_queued(&self, request: Message) {
-        let number = Self::number_of(&request.into_wire());
-        let dropped = number.and_then(|number| self.under_way.lock().remove(&number));
-        if let Some(request) = dropped {
-            request.slot.fill(Err(Error::Dropped));
-        }
+    fn drop_queued(&self, request: Message) -> Option<Waker> {
+        let number = Self::number_of(&request.into_wire())?;
+        let slot = self.under_way.lock().remove(number)?;
+        slot.fill(Err(Error::Dropped))
     }
 
-    /// Fails those requests that `which` says.
-    fn fail(&self, mut which: impl FnMut((u64, Option<Key>)) -> bool, why: impl Fn() -> Error) {
-        let mut failed = Vec::new();
-        self.under_way.lock().retain(|&number, request| {
-            let fails = which((number, request.peer));
-            if fails {
-                failed.push(request.slot.clone());
-            }
-            !fails
-        });
-        for slot in failed {
-            slot.fill(Err(why()));
-        }
+    /// Those that have gone to this peer have no reply to hope for.
+    fn fail_sent(&self, to: Key) -> Vec<Waker> {
+        let failed = self.under_way.lock().remove_all_of(to);
+        let wakers = failed
+            .iter()
+            .filter_map(|slot| slot.fill(Err(Error::PeerGone)));
+        wakers.collect()
+    }
+
+    fn fail_all(&self, why: impl Fn() -> Error) -> Vec<Waker> {
+        let failed = std::mem::take(&mut *self.under_way.lock()).requests;
+        let wakers = failed
+            .values()
+            .filter_map(|request| request.slot.fill(Err(why())));
+        wakers.collect()
     }
 }
 
@@ -366,16 +391,21 @@ impl Requesting {
         flushed
     }
 
-    /// Hands out all replies that are there.
+    /// Hands out the replies that are there. Peers that send without end do not keep others from
+    /// using the socket.
     fn take_replies(&mut self, pipes: &mut Pipes) {
-        loop {
+        for _ in 0..REPLIES_PER_TURN {
             let mut msg = Msg::new();
             match self.fq.recv(pipes, &mut msg) {
-                Next::Frame(key) => self.requests.reply(Message::from_wire(msg), key),
+                Next::Frame(key) => {
+                    let waker = self.requests.reply(Message::from_wire(msg), key);
+                    waker.into_iter().for_each(|waker| pipes.wake_later(waker));
+                }
                 Next::Ended(key) => self.detach(pipes, key),
                 Next::Idle => return,
             }
         }
+        pipes.come_again();
     }
 }
 
@@ -384,7 +414,9 @@ fn send_by(lb: &mut Lb, requests: &Requests, pipes: &mut Pipes, msg: &mut Msg) -
     let number = Requests::number_of(msg);
     match lb.send(pipes, msg) {
         Ok(to) => {
-            to.into_iter().for_each(|to| requests.sent(number, to));
+            if let (Some(number), Some(to)) = (number, to) {
+                requests.under_way.lock().sent(number, to);
+            }
             true
         }
         Err(_) => false,
@@ -410,8 +442,8 @@ impl Pattern for Requesting {
         self.lb.detach(key);
         self.fq.detach(pipes, key);
         pipes.remove(key);
-        self.requests
-            .fail(|(_, peer)| peer == Some(key), || Error::PeerGone);
+        let wakers = self.requests.fail_sent(key);
+        wakers.into_iter().for_each(|waker| pipes.wake_later(waker));
     }
 
     fn on_readable(&mut self, pipes: &mut Pipes, key: Key) {
@@ -437,7 +469,8 @@ impl Pattern for Requesting {
             return Ok(());
         }
         if let Some(dropped) = self.queue.push(msg)? {
-            self.requests.drop_queued(dropped);
+            let waker = self.requests.drop_queued(dropped);
+            waker.into_iter().for_each(|waker| pipes.wake_later(waker));
         }
         Ok(())
     }
@@ -459,7 +492,12 @@ impl Pattern for Requesting {
         !self.queue.is_empty()
     }
 
-    fn on_stop(&mut self) {
-        self.requests.fail(|_| true, || Error::Closed);
+    fn go_on(&mut self, pipes: &mut Pipes) {
+        self.take_replies(pipes);
+    }
+
+    fn on_stop(&mut self, pipes: &mut Pipes) {
+        let wakers = self.requests.fail_all(|| Error::Closed);
+        wakers.into_iter().for_each(|waker| pipes.wake_later(waker));
     }
 }

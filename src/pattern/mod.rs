@@ -223,8 +223,16 @@ pub trait Pattern: std::fmt::Debug + Send {
         false
     }
 
+    /// Goes on with what it left undone when it [asked to](Pipes::come_again).
+    #[cfg(feature = "protocols")]
+    fn go_on(&mut self, pipes: &mut Pipes) {
+        let _ = pipes;
+    }
+
     /// The context is being terminated: nothing more will be sent or received.
-    fn on_stop(&mut self) {}
+    fn on_stop(&mut self, pipes: &mut Pipes) {
+        let _ = pipes;
+    }
 
     /// How many different topics are subscribed to; publishers and subscribers only.
     fn topics_count(&self) -> Option<usize> {

@@ -9,6 +9,7 @@ use super::process::{Id, Process, time};
 use super::{Error, Home, Result};
 use crate::event::Event;
 use crate::publish::Sub;
+use crate::topic::Pattern;
 use crate::value::{Arg, Message};
 
 /// How long a connection to a daemon on this host may take.
@@ -146,10 +147,13 @@ pub struct Other {
 }
 
 impl Bus {
-    /// Connects to the bus of a daemon, and returns when nothing is missed any more.
+    /// Connects to the bus of a daemon, and returns when nothing is missed any more: mostly at once,
+    /// after ten seconds at the latest.
     ///
     /// # Errors
-    /// [`Error::NotRunning`], [`Error::Denied`], [`Error::Socket`].
+    /// [`Error::NotRunning`] if there is no daemon, or it has not taken the connection in that time;
+    /// [`Error::Denied`] if its socket may not be used; [`Error::Socket`] if the context is ended or has
+    /// no more sockets.
     pub fn connect(ctx: &Ctx, home: &Home) -> Result<Self> {
         home.check()?;
         let sub = Sub::new(ctx)?;
@@ -164,7 +168,7 @@ impl Bus {
     }
 
     /// Hears from now on only of topics that match this pattern or another one that was subscribed to.
-    pub fn subscribe(&self, pattern: &str) {
+    pub fn subscribe(&self, pattern: impl Into<Pattern>) {
         self.sub.subscribe(pattern);
     }
 

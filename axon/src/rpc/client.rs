@@ -19,8 +19,8 @@ use crate::value::{Json, Message};
 /// Calls functions of a server, any number of them at once, from any number of threads.
 ///
 /// What to call with is whatever serde can write: a tuple, an array or a `Vec` is the list of the
-/// arguments, `()` is none, and anything else is the only one. A list that is one argument stands in a
-/// tuple of one: `(list,)`.
+/// arguments, what is written as `null` is none (`()`, but `None` too), and anything else is the only
+/// one. A list or a `null` that is one argument stands in a tuple of one: `(list,)`, `(None::<u32>,)`.
 ///
 /// A function can have no result, which is read as `()` or any other `null`, one, or several, which are
 /// read as a tuple.

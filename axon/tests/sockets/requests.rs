@@ -1,11 +1,18 @@
 //! Req and rep: many at once, in any order, with an end for each.
 
+use std::future::Future;
+use std::io::{Read, Write};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use crossbeam_channel::{Sender, unbounded};
 use ferrozmq::Ctx;
 use ferrozmq_axon::{Error, Event, Json, Options, Overflow, Pub, Pull, Push, Rep, Req, Sub, Value};
 
 use futures_lite::future::block_on;
+use parking_lot::Mutex;
 
 use crate::common::*;
 
@@ -410,4 +417,82 @@ fn everything_that_is_received_can_be_awaited() {
     ctx.shutdown();
     assert!(matches!(block_on(pull.recv()), Err(Error::Closed)));
     assert!(matches!(block_on(rep.recv_async()), Err(Error::Closed)));
+}
+
+/// A task that owns its socket, and is dropped by being woken: nobody else holds it.
+struct LastOwner(Mutex<Option<Req>>, Sender<()>);
+
+impl Wake for LastOwner {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.lock().take());
+        self.1.send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_task_may_drop_its_socket_when_it_is_woken() {
+    let ctx = Ctx::new();
+    let (req, rep) = pair(&ctx);
+    let mut reply = pin!(req.send("x").unwrap());
+    let request = rep.recv_timeout(LIMIT).unwrap();
+    let (dropped, was_dropped) = unbounded();
+    let waker = Waker::from(Arc::new(LastOwner(Some(req).into(), dropped)));
+    assert!(
+        reply
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    request.reply("y").unwrap();
+    was_dropped.recv_timeout(LIMIT).unwrap();
+    let Poll::Ready(Ok(reply)) = reply.poll(&mut Context::from_waker(&waker)) else {
+        panic!("it has been replied to");
+    };
+    assert_eq!(reply.get(0).unwrap().text().unwrap(), "y");
+}
+
+#[test]
+fn all_replies_are_heard_however_many_come_at_once() {
+    const COUNT: u32 = 5000;
+    let ctx = Ctx::new();
+    let req = Req::with_options(&ctx, &Options::new().identity("me")).unwrap();
+    req.bind("tcp://127.0.0.1:0").unwrap();
+    let mut peer = raw(&req.address().unwrap());
+    let replies: Vec<_> = (0..COUNT).map(|n| req.send(n).unwrap()).collect();
+    let bytes: Vec<u8> = (0..COUNT)
+        .flat_map(|n| wire(&[format!("j:{n}").as_bytes(), format!("s:me:{n}").as_bytes()]))
+        .collect();
+    // A request is replied to after it has come.
+    let last = wire(&[
+        format!("j:{}", COUNT - 1).as_bytes(),
+        format!("s:me:{}", COUNT - 1).as_bytes(),
+    ]);
+    let mut heard = Vec::new();
+    while !heard.ends_with(&last) {
+        let mut piece = [0; 4096];
+        let n = peer.read(&mut piece).unwrap();
+        heard.extend_from_slice(&piece[..n]);
+    }
+    peer.write_all(&bytes).unwrap();
+    for (n, reply) in (0..).zip(replies) {
+        assert_eq!(number(&reply.wait_timeout(LIMIT).unwrap()), n);
+    }
+}
+
+#[test]
+fn messages_that_are_no_requests_do_not_hold_a_call_up() {
+    let ctx = Ctx::new();
+    let rep = Rep::new(&ctx).unwrap();
+    rep.bind("tcp://127.0.0.1:0").unwrap();
+    let mut peer = raw(&rep.address().unwrap());
+    std::thread::scope(|scope| {
+        // It goes on until nobody listens any more.
+        scope.spawn(move || while peer.write_all(&[0x10; 4096]).is_ok() {});
+        for _ in 0..20 {
+            assert!(matches!(rep.try_recv(), Err(Error::Empty)));
+            let soon = Duration::from_millis(1);
+            assert!(matches!(rep.recv_timeout(soon), Err(Error::Timeout)));
+        }
+        drop(rep);
+    });
 }
