@@ -27,6 +27,7 @@ use crate::msg::Msg;
 use crate::pipe::Wishes;
 use crate::signaler::Signal;
 use crate::socket::{DONTWAIT, Socket};
+use crate::socket_base::SocketBase;
 
 /// A socket that an I/O thread attends to: its pattern reacts at once to peers that come and go and
 /// to what they send, and several threads can use it.
@@ -152,12 +153,21 @@ impl Desk {
 
     /// Before the lock is given back: has the attendant signalled for the next news. Returns
     /// whether some have been taken in that somebody may wait for, and who is to be woken after.
+    #[inline]
     fn settle(&self, socket: &Socket) -> (bool, Vec<Waker>) {
+        let mut base = socket.base();
+        if base.mailbox().sleeps_on() && !base.has_wishes() {
+            return (false, Vec::new());
+        }
+        self.settle_news(&mut base)
+    }
+
+    #[cold]
+    fn settle_news(&self, base: &mut SocketBase) -> (bool, Vec<Waker>) {
         let Some(attendant) = self.attendant.get() else {
             // Its first turn is still to come.
             return (false, Vec::new());
         };
-        let mut base = socket.base();
         let has_news = !base.mailbox().sleeps_on();
         if has_news {
             while !base.fall_asleep(attendant) {
@@ -213,10 +223,13 @@ impl Seat<'_> {
 }
 
 impl Drop for Seat<'_> {
+    #[inline]
     fn drop(&mut self) {
         let (_, wakers) = self.settle();
         self.guard = None;
-        wake(wakers);
+        if !wakers.is_empty() {
+            wake(wakers);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::error::{ProtocolError, ZapError};
 use crate::msg::{Metadata, Msg};
-use crate::record;
+use crate::record::{self, Received};
 use crate::zap::{AuthRequest, Verdict};
 
 /// What came out of the peer's bytes.
@@ -106,7 +106,7 @@ pub(crate) fn next_events(
     match engine.handle_input(input, room, now) {
         Some(Event::Run(run)) => {
             let taken = &before[..before.len() - input.len()];
-            let frames = record::frames(engine.run(taken, run));
+            let frames = engine.run(taken, run).to_frames();
             frames.map(Event::Message).collect()
         }
         event => event.into_iter().collect(),
@@ -121,11 +121,10 @@ pub trait Engine: fmt::Debug + Send {
     /// holds at most `room` messages; one at least must be allowed.
     fn handle_input(&mut self, input: &mut &[u8], room: u64, now: Instant) -> Option<Event>;
 
-    /// The frames of the run that was returned last, in the form in which pipes hold them; `taken`
-    /// ends with what was taken from the input for it. A run is that very input unless the peer's
-    /// messages have another form.
-    fn run<'a>(&'a self, taken: &'a [u8], run: record::Run) -> &'a [u8] {
-        &taken[taken.len() - run.len..]
+    /// The bytes of the run that was returned last; `taken` ends with what was taken from the input for
+    /// it. A run is that very input, as frames, unless the peer's messages have another form.
+    fn run<'a>(&'a self, taken: &'a [u8], run: record::Run) -> Received<'a> {
+        Received::frames(&taken[taken.len() - run.len..])
     }
 
     /// What came of [`Event::Authenticate`]; returns what comes of that.

@@ -26,7 +26,7 @@ use bytes::Bytes;
 
 use crate::monitor::EndpointPair;
 use crate::msg::{COPY_MAX, Kind, Metadata, Msg};
-use crate::record::{self, MORE, Record, Run};
+use crate::record::{self, MORE, Received, Record, Run};
 use crate::slab::{Key, Slab};
 use crate::sync::{Arc, AtomicBool, AtomicU64, CacheLine, Mutex, Ordering, SetOnce, fence};
 use crate::ypipe::{self, Pop, Reader, Writer};
@@ -256,6 +256,11 @@ impl Pipes {
         self.wishes.goes_on = true;
     }
 
+    #[inline]
+    pub(crate) fn has_wishes(&self) -> bool {
+        self.wishes.goes_on || !self.wishes.wakers.is_empty()
+    }
+
     pub(crate) fn take_wishes(&mut self) -> Wishes {
         std::mem::take(&mut self.wishes)
     }
@@ -384,14 +389,18 @@ fn share(hwm: u32) -> u64 {
 #[inline(always)]
 fn put(writer: &mut Writer<Msg>, frame: impl Frame) {
     let complete = !frame.more();
-    let flags = if complete { 0 } else { MORE };
     match record::plain(&frame) {
-        Some(body) => {
-            let len = record::head_len(body.len()) + body.len();
-            record::write(writer.append(len, complete), flags, body);
-        }
+        Some(body) => put_body(writer, body, complete),
         None => writer.push(VALUE, frame.into_msg(), complete),
     }
+}
+
+/// Writes a frame that is fit to travel as bytes.
+#[inline(always)]
+fn put_body(writer: &mut Writer<Msg>, body: &[u8], complete: bool) {
+    let flags = if complete { 0 } else { MORE };
+    let len = record::head_len(body.len()) + body.len();
+    record::write(writer.append(len, complete), flags, body);
 }
 
 /// Reads the next frame. Of what `into` was, only the metadata may stay.
@@ -516,13 +525,14 @@ impl Outbound {
         }
     }
 
-    /// Writes whole messages that are frames as bytes.
-    fn push_run(&mut self, bytes: &[u8]) {
+    /// Writes whole messages that are there as bytes.
+    fn push_run(&mut self, run: Received<'_>) {
         match self {
-            Self::Queue(writer) => writer.append(bytes.len(), true).copy_from_slice(bytes),
-            Self::Latest(latest) => {
-                record::frames(bytes).for_each(|frame| latest.push(frame));
-            }
+            Self::Queue(writer) => match run.parts() {
+                Ok(frames) => writer.append(frames.len(), true).copy_from_slice(frames),
+                Err(bodies) => bodies.for_each(|body| put_body(writer, body, true)),
+            },
+            Self::Latest(latest) => run.to_frames().for_each(|frame| latest.push(frame)),
         }
     }
 
@@ -808,12 +818,12 @@ impl PipeEnd {
         Ok(())
     }
 
-    /// Writes a run of frames that end with a message, for which there is [`PipeEnd::room`].
-    pub(crate) fn write_run(&mut self, bytes: &[u8], messages: u64) {
+    /// Writes a run that ends with a message, for whose messages there is [`PipeEnd::room`].
+    pub(crate) fn write_run(&mut self, run: Received<'_>, messages: u64) {
         if !self.peer_gone {
             self.mid_message = false;
             self.written += messages;
-            self.outbound.push_run(bytes);
+            self.outbound.push_run(run);
         }
     }
 

@@ -35,7 +35,7 @@ pub use crate::engine::{Engine, Event, Failure, Frames, introduction};
 pub use crate::msg::COPY_MAX;
 pub use crate::pattern::{Origin, Pattern, PatternOption, Refused, is_peer_gone};
 pub use crate::pipe::{PipeEnd, Pipes};
-pub use crate::record::{Run, append, bodies};
+pub use crate::record::{Received, Run, append, bodies};
 pub use crate::routing::NotTaken;
 pub use crate::routing::dist::Dist;
 pub use crate::routing::fq::{Fq, Next};

@@ -122,6 +122,54 @@ pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = Msg> {
     })
 }
 
+/// The bytes of a run that came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    bytes: &'a [u8],
+    cut: Option<fn(&[u8]) -> usize>,
+}
+
+impl<'a> Received<'a> {
+    /// Frames in the form in which pipes hold them.
+    #[inline]
+    pub fn frames(bytes: &'a [u8]) -> Self {
+        Self { bytes, cut: None }
+    }
+
+    /// Messages of one frame each, one body behind the other; `cut` says how long the first of some is:
+    /// at least one byte and at most [`COPY_MAX`].
+    #[cfg(any(test, feature = "protocols"))]
+    #[inline]
+    pub fn bodies(bytes: &'a [u8], cut: fn(&[u8]) -> usize) -> Self {
+        Self {
+            bytes,
+            cut: Some(cut),
+        }
+    }
+
+    /// The frames, or else the bodies.
+    #[inline]
+    pub(crate) fn parts(self) -> Result<&'a [u8], impl Iterator<Item = &'a [u8]>> {
+        let Self { mut bytes, cut } = self;
+        let Some(cut) = cut else { return Ok(bytes) };
+        Err(std::iter::from_fn(move || {
+            let (body, rest) = bytes.split_at_checked(cut(bytes))?;
+            bytes = rest;
+            (!body.is_empty()).then_some(body)
+        }))
+    }
+
+    /// The frames, copied out.
+    pub fn to_frames(self) -> impl Iterator<Item = Msg> {
+        let (as_frames, as_bodies) = match self.parts() {
+            Ok(bytes) => (bytes, None),
+            Err(bodies) => (&[][..], Some(bodies)),
+        };
+        let bodies = as_bodies.into_iter().flatten();
+        frames(as_frames).chain(bodies.map(Msg::copied))
+    }
+}
+
 /// Whole frames in a row.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Run {

@@ -150,6 +150,12 @@ impl SocketBase {
         self.pattern.go_on(&mut self.pipes);
     }
 
+    #[cfg(feature = "protocols")]
+    #[inline]
+    pub(crate) fn has_wishes(&self) -> bool {
+        self.pipes.has_wishes()
+    }
+
     /// What the pattern wants done once nobody uses the socket, and whether it wants to go on.
     #[cfg(feature = "protocols")]
     pub(crate) fn take_wishes(&mut self) -> Wishes {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::endpoint::{Host, HostPort};
 use crate::engine::{Engine, Event, Failure, Frames};
 use crate::msg::Msg;
-use crate::record;
+use crate::record::{self, Received};
 use crate::zap::Verdict;
 
 const VERSION: u8 = 5;
@@ -187,7 +187,7 @@ impl Engine for Socks {
         None
     }
 
-    fn run<'a>(&'a self, taken: &'a [u8], run: record::Run) -> &'a [u8] {
+    fn run<'a>(&'a self, taken: &'a [u8], run: record::Run) -> Received<'a> {
         self.inner.run(taken, run)
     }
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ferrozmq::protocol::{
     AttendedSocket, Batch, Engine, Event, Failure, Frames, Key, Lb, Notifier, Origin, Pattern,
-    Pipes, Protocol, Refused, Run, append, bodies, introduction, is_peer_gone, pattern_of,
-    wait_for,
+    Pipes, Protocol, Received, Refused, Run, append, bodies, introduction, is_peer_gone,
+    pattern_of, wait_for,
 };
 use ferrozmq::{Ctx, DONTWAIT, Error, EventKind, Metadata, Msg, ProtocolError, Socket, SocketType};
 
@@ -80,8 +80,8 @@ impl Engine for LineEngine {
         (self.partial.len() > LINE_MAX).then_some(Event::Failed(Failure::Protocol(error)))
     }
 
-    fn run<'a>(&'a self, _taken: &'a [u8], run: Run) -> &'a [u8] {
-        &self.run[..run.len]
+    fn run<'a>(&'a self, _taken: &'a [u8], run: Run) -> Received<'a> {
+        Received::frames(&self.run[..run.len])
     }
 
     fn wants_messages(&self) -> bool {

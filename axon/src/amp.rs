@@ -57,6 +57,14 @@ pub struct Limits {
     pub message: usize,
 }
 
+impl Limits {
+    /// For what is known to keep to some.
+    pub(crate) const NONE: Self = Self {
+        arg: usize::MAX,
+        message: usize::MAX,
+    };
+}
+
 impl Default for Limits {
     /// 256 MiB for an argument and as much for a message.
     fn default() -> Self {

@@ -7,7 +7,7 @@ use std::io::IoSlice;
 use std::time::Instant;
 
 use ferrozmq::protocol::{
-    Batch, COPY_MAX, Engine, Event, Failure, Frames, Protocol, Run, append, bodies, introduction,
+    Batch, COPY_MAX, Engine, Event, Failure, Frames, Protocol, Received, Run, bodies, introduction,
 };
 use ferrozmq::{Metadata, Msg, ProtocolError};
 use std::sync::Arc;
@@ -40,8 +40,6 @@ pub(crate) struct AmpEngine {
     limits: Limits,
     /// A message that is still arriving.
     decoder: Decoder,
-    /// The messages that were handed on last, as frames.
-    run: Vec<u8>,
     batch: Batch,
 }
 
@@ -59,32 +57,22 @@ impl AmpEngine {
             phase: Phase::New(introduction(peer_address)),
             limits,
             decoder: Decoder::new(limits),
-            run: Vec::new(),
             batch: Batch::default(),
         }
     }
 
     /// Takes small messages that are there as a whole.
-    fn take_run(&mut self, input: &mut &[u8], room: u64) -> Option<Run> {
-        self.run.clear();
-        let mut messages = 0;
-        while messages < room && self.run.len() < RUN_MAX {
-            let Ok(Walk::Whole(size @ ..=COPY_MAX)) = walk(input, &self.limits) else {
+    fn take_run(&self, input: &mut &[u8], room: u64) -> Option<Run> {
+        let mut run = Run::default();
+        while run.messages < room && run.len < RUN_MAX {
+            let Ok(Walk::Whole(size @ ..=COPY_MAX)) = walk(&input[run.len..], &self.limits) else {
                 break;
             };
-            if messages == 0 {
-                self.run.reserve(RUN_MAX + COPY_MAX);
-            }
-            let (message, rest) = input.split_at(size);
-            append(&mut self.run, message);
-            *input = rest;
-            messages += 1;
+            run.len += size;
+            run.messages += 1;
         }
-        (messages > 0).then_some(Run {
-            len: self.run.len(),
-            messages,
-            more: false,
-        })
+        *input = &input[run.len..];
+        (run.messages > 0).then_some(run)
     }
 
     fn fail(&mut self, error: ProtocolError) -> Event {
@@ -124,8 +112,8 @@ impl Engine for AmpEngine {
         }
     }
 
-    fn run<'a>(&'a self, _taken: &'a [u8], run: Run) -> &'a [u8] {
-        &self.run[..run.len]
+    fn run<'a>(&'a self, taken: &'a [u8], run: Run) -> Received<'a> {
+        Received::bodies(&taken[taken.len() - run.len..], first_of_run)
     }
 
     fn body_space(&mut self) -> Option<&mut [u8]> {
@@ -171,7 +159,14 @@ impl Engine for AmpEngine {
 
     fn shrink(&mut self) {
         self.batch.shrink();
-        self.run = Vec::new();
+    }
+}
+
+/// How long the first message of a run is, of which all are whole.
+fn first_of_run(run: &[u8]) -> usize {
+    match walk(run, &Limits::NONE) {
+        Ok(Walk::Whole(size)) => size,
+        Ok(Walk::Partial(_)) | Err(_) => 0,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::io::transport::Stream;
 use crate::monitor::{EndpointPair, Reason};
 use crate::msg::{Metadata, Msg};
 use crate::options::Options;
-use crate::record;
+use crate::record::{self, Received};
 use crate::zap::Verdict;
 
 /// How much is read at once.
@@ -147,8 +147,8 @@ impl Connection {
         event
     }
 
-    /// The frames of the run that was decoded last.
-    pub(crate) fn run<'a>(&'a self, input: &'a Input, run: record::Run) -> &'a [u8] {
+    /// The run that was decoded last.
+    pub(crate) fn run<'a>(&'a self, input: &'a Input, run: record::Run) -> Received<'a> {
         let taken = if self.stash.is_empty() {
             &input.buffer[..input.start]
         } else {

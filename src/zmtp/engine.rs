@@ -15,7 +15,7 @@ use crate::engine::{Engine, Event, Failure, Frames};
 use crate::error::ProtocolError;
 use crate::msg::{Kind, Msg};
 use crate::options::Options;
-use crate::record;
+use crate::record::{self, Received};
 use crate::zap::Verdict;
 use crate::zmtp::cipher::{Cipher, OVERHEAD, Opened};
 use crate::zmtp::command::{self, Command};
@@ -184,8 +184,8 @@ impl Engine for StreamEngine {
         }
     }
 
-    fn run<'a>(&'a self, taken: &'a [u8], run: record::Run) -> &'a [u8] {
-        match &self.phase {
+    fn run<'a>(&'a self, taken: &'a [u8], run: record::Run) -> Received<'a> {
+        Received::frames(match &self.phase {
             Phase::Traffic(Traffic {
                 cipher: Some(cipher),
                 ..
@@ -193,7 +193,7 @@ impl Engine for StreamEngine {
             Phase::Opening(_) | Phase::Traffic(_) | Phase::Failed => {
                 &taken[taken.len() - run.len..]
             }
-        }
+        })
     }
 
     fn poll_transmit<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
