@@ -153,17 +153,7 @@ impl Desk {
 
     /// Before the lock is given back: has the attendant signalled for the next news. Returns
     /// whether some have been taken in that somebody may wait for, and who is to be woken after.
-    #[inline]
-    fn settle(&self, socket: &Socket) -> (bool, Vec<Waker>) {
-        let mut base = socket.base();
-        if base.mailbox().sleeps_on() && !base.has_wishes() {
-            return (false, Vec::new());
-        }
-        self.settle_news(&mut base)
-    }
-
-    #[cold]
-    fn settle_news(&self, base: &mut SocketBase) -> (bool, Vec<Waker>) {
+    fn settle(&self, base: &mut SocketBase) -> (bool, Vec<Waker>) {
         let Some(attendant) = self.attendant.get() else {
             // Its first turn is still to come.
             return (false, Vec::new());
@@ -217,18 +207,34 @@ impl Seat<'_> {
     }
 
     fn settle(&self) -> (bool, Vec<Waker>) {
-        let settled = self.socket().map(|socket| self.desk.settle(socket));
+        let settled = self
+            .socket()
+            .map(|socket| self.desk.settle(&mut socket.base()));
         settled.unwrap_or_default()
+    }
+
+    /// Whether something is to be done before the lock is given back.
+    #[inline]
+    fn is_unsettled(&self) -> bool {
+        self.socket().is_some_and(|socket| {
+            let base = socket.base();
+            !base.mailbox().sleeps_on() || base.has_wishes()
+        })
+    }
+
+    #[cold]
+    fn settle_and_leave(&mut self) {
+        let (_, wakers) = self.settle();
+        self.guard = None;
+        wake(wakers);
     }
 }
 
 impl Drop for Seat<'_> {
     #[inline]
     fn drop(&mut self) {
-        let (_, wakers) = self.settle();
-        self.guard = None;
-        if !wakers.is_empty() {
-            wake(wakers);
+        if self.is_unsettled() {
+            self.settle_and_leave();
         }
     }
 }

@@ -94,7 +94,11 @@ impl Batch {
     /// Gives back what an idle batch does not need.
     pub fn shrink(&mut self) {
         if self.pending() == 0 {
-            self.bytes.shrink_to(IDLE_CAPACITY);
+            if self.bytes.capacity() > IDLE_CAPACITY {
+                // Not by making it smaller: allocators keep what is given back for the next time, but
+                // return the rest of what is made smaller to the system.
+                self.bytes = Vec::new();
+            }
             self.bodies.shrink_to(0);
         }
     }

@@ -82,7 +82,11 @@ fn measure(time: Duration, mut next: impl FnMut() -> ferrozmq_axon::Result<()>) 
 /// Plays a role, as `peer.js` does.
 fn play(role: &str, address: &str, size: usize, time: Duration) -> Outcome<()> {
     let ctx = Ctx::new();
-    let paced = Options::new().hwm(0).overflow(Overflow::Wait);
+    // As many for each peer as ZeroMQ has by default: what waits stays in the processor's caches.
+    let paced = Options::new()
+        .hwm(0)
+        .peer_hwm(1000)
+        .overflow(Overflow::Wait);
     let payload = vec![7_u8; size];
     macro_rules! bound {
         ($socket:ident) => {{
