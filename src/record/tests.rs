@@ -108,3 +108,29 @@ fn bodies_come_out_of_a_run_as_they_were_added() {
     assert_eq!((run.len, run.messages, run.more), (bytes.len(), 5, false));
     assert!(bodies(&bytes).map(<[u8]>::len).eq(sizes));
 }
+
+#[test]
+fn what_came_in_is_copied_out_in_either_form() {
+    let mut bytes = encoded(MORE, b"");
+    bytes.extend(encoded(0, b"tail"));
+    let frames: Vec<_> = Received::frames(&bytes).to_frames().collect();
+    assert_eq!(frames.len(), 2);
+    assert!(frames[0].is_empty() && frames[1] == b"tail");
+    assert!(frames[0].more() && !frames[1].more());
+
+    // Each body begins with its length.
+    let len = |bytes: &[u8]| bytes.first().map_or(0, |len| usize::from(*len));
+    let frames: Vec<_> = Received::bodies(b"\x03ab\x01\x02c", len)
+        .to_frames()
+        .collect();
+    let bodies: Vec<&[u8]> = frames.iter().map(|frame| &frame[..]).collect();
+    assert_eq!(bodies, [&b"\x03ab"[..], b"\x01", b"\x02c"]);
+    assert!(frames.iter().all(|frame| !frame.more()));
+}
+
+#[test]
+fn a_body_that_is_cut_wrong_ends_the_run() {
+    for cut in [|_: &[u8]| 0, |_: &[u8]| 4] {
+        assert_eq!(Received::bodies(b"abc", cut).to_frames().count(), 0);
+    }
+}
