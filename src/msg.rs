@@ -332,6 +332,13 @@ impl Msg {
         }
     }
 
+    /// Has clones share the body from now on, in memory that is kept for the next one.
+    pub(crate) fn share_copy(&mut self) {
+        if let Body::Own(own) = &self.body {
+            self.body = Body::Shared(Memory::copied(own));
+        }
+    }
+
     /// Where the body lies, for interfaces to other languages. Reading is always allowed, until
     /// the message is moved or changed; writing only while [`Msg::is_shared`] is false and the
     /// memory was made for it.

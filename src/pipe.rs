@@ -299,6 +299,10 @@ const STREAM: u64 = if cfg!(test) { 3 } else { 64 };
 /// A share in a mark, or a sum of two, that is no limit.
 const UNLIMITED: u64 = u64::MAX;
 
+/// A body above this size is not worth two copies, into the pipe and out of it, where it could be handed
+/// over instead.
+pub(crate) const HANDED_COPY_MAX: usize = 1024;
+
 /// What both ends know. Made with care for its size: there are as many as connections.
 #[derive(Debug)]
 struct Common {
@@ -384,12 +388,12 @@ fn share(hwm: u32) -> u64 {
     if hwm == 0 { UNLIMITED } else { hwm.into() }
 }
 
-/// Writes a frame: as bytes, in the form that it has on the wire, if it is fit for that; or else
-/// takes it.
+/// Writes a frame: as bytes, in the form that it has on the wire, if it is fit for that and has a body of
+/// at most `max` bytes; or else takes it.
 #[inline(always)]
-fn put(writer: &mut Writer<Msg>, frame: impl Frame) {
+fn put(writer: &mut Writer<Msg>, frame: impl Frame, max: usize) {
     let complete = !frame.more();
-    match record::plain(&frame) {
+    match record::plain(&frame, max) {
         Some(body) => put_body(writer, body, complete),
         None => writer.push(VALUE, frame.into_msg(), complete),
     }
@@ -463,6 +467,8 @@ pub struct PipeEnd {
     common: Arc<Common>,
     /// Which of the sides is ours.
     own: usize,
+    /// Bodies above this size are handed over in their own memory.
+    copy_max: usize,
     attached: bool,
     asleep: bool,
     peer_gone: bool,
@@ -518,9 +524,9 @@ fn direction(conflate: bool) -> (Outbound, Inbound) {
 
 impl Outbound {
     #[inline(always)]
-    fn push(&mut self, frame: impl Frame) {
+    fn push(&mut self, frame: impl Frame, max: usize) {
         match self {
-            Self::Queue(writer) => put(writer, frame),
+            Self::Queue(writer) => put(writer, frame, max),
             Self::Latest(latest) => latest.push(frame.into_msg()),
         }
     }
@@ -567,7 +573,7 @@ impl LatestOutbound {
     fn push(&mut self, frame: Msg) {
         if frame.kind() != Kind::Data {
             // Records for the engine keep their order and are never conflated.
-            return put(&mut self.notes, &frame);
+            return put(&mut self.notes, &frame, COPY_MAX);
         }
         let complete = !frame.more();
         self.building.push(frame);
@@ -577,7 +583,7 @@ impl LatestOutbound {
             let old = std::mem::replace(&mut *self.slot.lock(), new);
             if old.is_empty() {
                 // A note that there is something in the slot.
-                put(&mut self.notes, &Msg::new());
+                put(&mut self.notes, &Msg::new(), COPY_MAX);
             }
         }
     }
@@ -633,6 +639,7 @@ impl PipeEnd {
             inbound,
             common,
             own,
+            copy_max: COPY_MAX,
             attached: false,
             asleep: false,
             peer_gone: false,
@@ -648,6 +655,17 @@ impl PipeEnd {
             peer: None,
             last_words: None,
         }
+    }
+
+    /// Hands over what this end writes in its own memory if that is worth it, for an application that
+    /// reads it there. For a session, which has to copy it anyway, small bodies are best in one row.
+    pub(crate) fn hand_over_bodies(&mut self) {
+        self.copy_max = HANDED_COPY_MAX;
+    }
+
+    /// Whether frames like this one are handed over in their own memory.
+    pub(crate) fn hands_over(&self, frame: &Msg) -> bool {
+        record::plain(frame, self.copy_max).is_none()
     }
 
     /// The other side. That it is 0 or 1 is also told to the compiler, which then need not check.
@@ -814,7 +832,7 @@ impl PipeEnd {
         if !self.mid_message {
             self.written += 1;
         }
-        self.outbound.push(frame);
+        self.outbound.push(frame, self.copy_max);
         Ok(())
     }
 
@@ -832,7 +850,7 @@ impl PipeEnd {
         debug_assert!(!self.mid_message, "P2: records do not tear messages");
         if !self.peer_gone {
             record.set_uncounted();
-            self.outbound.push(&mut record);
+            self.outbound.push(&mut record, self.copy_max);
         }
     }
 
@@ -849,7 +867,7 @@ impl PipeEnd {
         debug_assert!(!self.mid_message && !msg.more(), "P2: nothing is torn");
         if !self.peer_gone {
             self.written += 1;
-            self.outbound.push(&mut msg);
+            self.outbound.push(&mut msg, self.copy_max);
         }
     }
 

@@ -39,12 +39,12 @@ pub(crate) fn write_head(head: &mut [u8], flags: u8, size: usize) {
     }
 }
 
-/// The body of a frame that travels as bytes; `None` for what travels as a value: large bodies,
+/// The body of a frame that travels as bytes; `None` for what travels as a value: bodies above `max`,
 /// and what has properties that bytes do not tell.
 #[inline]
-pub(crate) fn plain(msg: &Msg) -> Option<&[u8]> {
+pub(crate) fn plain(msg: &Msg, max: usize) -> Option<&[u8]> {
     let body = msg.as_bytes();
-    (body.len() <= COPY_MAX && msg.kind() == Kind::Data && !msg.has_properties()).then_some(body)
+    (body.len() <= max && msg.kind() == Kind::Data && !msg.has_properties()).then_some(body)
 }
 
 /// A frame at the front of some bytes.

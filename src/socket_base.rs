@@ -448,7 +448,9 @@ impl SocketBase {
     /// Connects to a name of the context, bound now or later.
     pub(crate) fn connect_inproc(&mut self, text: &str, name: &str, now: Instant) {
         let id = self.new_bond(text, text, BondKind::Connected);
-        let (mut ours, theirs) = pipe::pair(self.options.conflate);
+        let (mut ours, mut theirs) = pipe::pair(self.options.conflate);
+        ours.hand_over_bodies();
+        theirs.hand_over_bodies();
         ours.set_hwm(self.options.send_hwm, self.options.recv_hwm);
         self.greeting().say(&mut ours);
         let origin = self.origin();

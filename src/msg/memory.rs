@@ -5,8 +5,8 @@
 //!
 //! A body is mostly dropped by another thread than the one that made it, and to the allocator that
 //! is the dearest way: it takes locks, and gives large pieces back to the system, which then costs
-//! a fault for each page. So what nobody has any more is kept for the next body: a small one by the
-//! thread that dropped it, a large one by the process. Both are bounded.
+//! a fault for each page. So what nobody has any more is kept for the next body: one small one by the
+//! thread that dropped it, those that are worth a lock by the process. Both are bounded.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -19,7 +19,9 @@ use super::copy_short;
 
 /// Memory that is larger than this is not kept.
 const LARGE: usize = 1024 * 1024;
-/// How much is kept for all threads.
+/// A message's own memory up to this size is not kept for other threads: the allocator is quick enough.
+const SMALL: usize = 1024;
+/// How much of either kind is kept for all threads.
 const POOL_MAX: usize = 32 * 1024 * 1024;
 /// Among how many of the last that were kept one of the right size is looked for.
 const POOL_LOOKS: usize = 32;
@@ -63,17 +65,24 @@ impl Own {
             // Without thread-locals, in a destructor of one, there is none to be had.
             let _ = SPARE.try_with(|spare| self.0 = spare.take());
         }
-        let capacity = self.0.capacity();
-        if capacity < len || capacity / Self::WASTE > len {
+        if !Self::fits(len)(self.0.capacity()) {
             self.replace(len);
         } else if self.0.len() != len {
             self.0.resize(len, 0);
         }
     }
 
+    /// Whether a body of `len` bytes may have memory of a size: it is neither too small nor far too large.
+    #[inline]
+    fn fits(len: usize) -> impl Fn(usize) -> bool {
+        move |size| size >= len && size / Self::WASTE <= len
+    }
+
     #[cold]
     fn replace(&mut self, len: usize) {
-        self.0 = vec![0; len];
+        let used = (len > SMALL).then(|| OWN_POOL.lock().take(Self::fits(len)));
+        self.0 = used.flatten().unwrap_or_default();
+        self.0.resize(len, 0);
     }
 
     /// The memory, as a vector.
@@ -110,34 +119,69 @@ impl Drop for Own {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.0);
         // Without thread-locals, in a destructor of one, it is freed.
-        let _ = SPARE.try_with(|spare| spare.set(memory));
+        let former = SPARE.try_with(|spare| spare.replace(memory));
+        if former
+            .as_ref()
+            .is_ok_and(|former| former.capacity() > SMALL)
+        {
+            keep(former.unwrap_or_default());
+        }
     }
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    kept: VecDeque::new(),
-    bytes: 0,
-});
+#[cold]
+fn keep(memory: Vec<u8>) {
+    OWN_POOL.lock().put(memory);
+}
+
+static OWN_POOL: Mutex<Pool<Vec<u8>>> = Mutex::new(Pool::new());
+static POOL: Mutex<Pool<Arc<[u8]>>> = Mutex::new(Pool::new());
 
 /// Memory for all threads, that which was kept last at the end.
-struct Pool {
-    kept: VecDeque<Arc<[u8]>>,
+struct Pool<M> {
+    kept: VecDeque<M>,
     bytes: usize,
 }
 
-impl Pool {
-    fn take(&mut self, len: usize) -> Option<Arc<[u8]>> {
-        let mut last = self.kept.iter().rev().take(POOL_LOOKS);
-        let behind = last.position(|memory| memory.len() == len)?;
-        self.bytes -= len;
-        self.kept.swap_remove_back(self.kept.len() - 1 - behind)
+/// What a pool keeps.
+trait Piece {
+    /// How many bytes a body in it may have.
+    fn size(&self) -> usize;
+}
+
+impl Piece for Arc<[u8]> {
+    fn size(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Piece for Vec<u8> {
+    fn size(&self) -> usize {
+        self.capacity()
+    }
+}
+
+impl<M: Piece> Pool<M> {
+    const fn new() -> Self {
+        Self {
+            kept: VecDeque::new(),
+            bytes: 0,
+        }
     }
 
-    fn put(&mut self, memory: Arc<[u8]>) {
-        self.bytes += memory.len();
+    fn take(&mut self, fits: impl Fn(usize) -> bool) -> Option<M> {
+        let mut last = self.kept.iter().rev().take(POOL_LOOKS);
+        let behind = last.position(|memory| fits(memory.size()))?;
+        let memory = self.kept.swap_remove_back(self.kept.len() - 1 - behind)?;
+        self.bytes -= memory.size();
+        Some(memory)
+    }
+
+    fn put(&mut self, memory: M) {
+        self.bytes += memory.size();
         self.kept.push_back(memory);
         while self.bytes > POOL_MAX {
-            self.bytes -= self.kept.pop_front().map_or(0, |oldest| oldest.len());
+            self.bytes -= self.kept.pop_front().map_or(0, |oldest| oldest.size());
         }
     }
 }
@@ -175,7 +219,8 @@ impl Memory {
         if len > LARGE {
             return None;
         }
-        POOL.lock().take(len).map(|memory| Self(Some(memory)))
+        let used = POOL.lock().take(|size| size == len);
+        used.map(|memory| Self(Some(memory)))
     }
 
     fn fill_with(&mut self, fill: impl FnOnce(&mut [u8])) {
@@ -252,6 +297,17 @@ mod tests {
     }
 
     #[test]
+    fn a_pool_has_own_memory_that_fits_and_is_not_wasted() {
+        let mut pool = Pool::new();
+        pool.put(Vec::with_capacity(2000));
+        assert_eq!(pool.take(Own::fits(2001)), None);
+        assert_eq!(pool.take(Own::fits(499)), None);
+        let taken = pool.take(Own::fits(500));
+        assert_eq!(taken.map(|memory| memory.capacity()), Some(2000));
+        assert_eq!(pool.bytes, 0);
+    }
+
+    #[test]
     fn memory_that_is_shared_is_left_alone() {
         let first = Memory::copied(&[1; 100]);
         let other = first.clone();
@@ -262,21 +318,21 @@ mod tests {
 
     #[test]
     fn the_pool_finds_the_right_size_and_is_bounded() {
-        let mut pool = Pool {
-            kept: VecDeque::new(),
-            bytes: 0,
-        };
-        assert_eq!(pool.take(10), None);
+        let mut pool: Pool<Arc<[u8]>> = Pool::new();
+        assert_eq!(pool.take(|size| size == 10), None);
         for len in [10, 20, 10] {
             pool.put(Memory::new(len).0.take().unwrap());
         }
-        assert_eq!(pool.take(20).map(|memory| memory.len()), Some(20));
-        assert_eq!(pool.take(20), None);
+        assert_eq!(
+            pool.take(|size| size == 20).map(|memory| memory.len()),
+            Some(20)
+        );
+        assert_eq!(pool.take(|size| size == 20), None);
         assert_eq!((pool.bytes, pool.kept.len()), (20, 2));
         for _ in 0..2 * POOL_MAX / LARGE {
             pool.put(Memory::new(LARGE).0.take().unwrap());
         }
         assert_eq!((pool.bytes, pool.kept.len()), (POOL_MAX, POOL_MAX / LARGE));
-        assert_eq!(pool.take(10), None);
+        assert_eq!(pool.take(|size| size == 10), None);
     }
 }

@@ -78,6 +78,35 @@ mod plain {
     }
 
     #[test]
+    fn a_body_that_is_worth_it_is_handed_over_where_it_is() {
+        let place_of = |size: usize, handing: bool| {
+            let (mut writer, mut reader) = owners((0, 0), (0, 0));
+            if handing {
+                writer.end.hand_over_bodies();
+            }
+            let mut msg = Msg::from(vec![7; size]);
+            let place = msg.as_ptr();
+            assert_eq!(
+                writer.end.hands_over(&msg),
+                handing && size > HANDED_COPY_MAX
+            );
+            writer.end.write(&mut msg).unwrap();
+            writer.end.flush();
+            let Pop::Item(read) = reader.end.read() else {
+                panic!("nothing came");
+            };
+            assert_eq!(read, vec![7; size][..]);
+            (place, read.as_ptr())
+        };
+        let (written, read) = place_of(HANDED_COPY_MAX + 1, true);
+        assert_eq!(written, read);
+        for (size, handing) in [(HANDED_COPY_MAX, true), (COPY_MAX, false)] {
+            let (written, read) = place_of(size, handing);
+            assert_ne!(written, read);
+        }
+    }
+
+    #[test]
     fn a_reader_of_a_stream_dozes_before_it_sleeps() {
         let (mut writer, mut reader) = owners((0, 0), (0, 0));
         let read = |reader: &mut Owner| {

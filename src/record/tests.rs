@@ -47,16 +47,16 @@ fn commands_large_frames_and_strange_flags_are_not_for_runs() {
 
 #[test]
 fn only_what_bytes_can_tell_is_plain() {
-    assert!(plain(&Msg::from("x")).is_some());
-    assert!(plain(&Msg::from(vec![0; COPY_MAX])).is_some());
-    assert!(plain(&Msg::from(vec![0; COPY_MAX + 1])).is_none());
-    assert!(plain(&Msg::from("topic").of_kind(Kind::Subscribe)).is_none());
+    assert!(plain(&Msg::from("x"), COPY_MAX).is_some());
+    assert!(plain(&Msg::from(vec![0; COPY_MAX]), COPY_MAX).is_some());
+    assert!(plain(&Msg::from(vec![0; COPY_MAX + 1]), COPY_MAX).is_none());
+    assert!(plain(&Msg::from("topic").of_kind(Kind::Subscribe), COPY_MAX).is_none());
     let mut msg = Msg::from("x");
     msg.set_group("weather").unwrap();
-    assert!(plain(&msg).is_none());
+    assert!(plain(&msg, COPY_MAX).is_none());
     let mut msg = Msg::from("x");
     msg.set_routing_id(7).unwrap();
-    assert!(plain(&msg).is_none());
+    assert!(plain(&msg, COPY_MAX).is_none());
 }
 
 proptest! {

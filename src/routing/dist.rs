@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::msg::Msg;
-use crate::pipe::{Frame, PipeEnd, Pipes, WriteError};
+use crate::pipe::{Frame, HANDED_COPY_MAX, PipeEnd, Pipes, WriteError};
 use crate::slab::Key;
 
 /// The order of fan-out over the pipes of one socket.
@@ -118,6 +118,9 @@ impl Dist {
         self.mid_message = frame.more();
         let mut recipients = std::mem::take(&mut self.matching);
         if let Some(last) = recipients.pop() {
+            if is_handed_over(pipes, &recipients, frame) {
+                frame.share_copy();
+            }
             recipients.retain(|key| self.write(pipes, *key, &*frame));
             if self.write(pipes, last, frame) {
                 recipients.push(last);
@@ -172,6 +175,15 @@ impl Dist {
             Err(WriteError::Closed) => false,
         }
     }
+}
+
+/// Whether somebody is to get the memory of a frame that has it for itself, so that there must be one for
+/// each.
+#[inline]
+fn is_handed_over(pipes: &Pipes, recipients: &[Key], frame: &Msg) -> bool {
+    let mut keys = recipients.iter();
+    frame.len() > HANDED_COPY_MAX
+        && keys.any(|key| pipes.get(*key).is_some_and(|pipe| pipe.hands_over(frame)))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::pipe::PipeEvent;
 use crate::routing::testing::{Frames, Link, Peer, Wires, frames, message};
+use crate::ypipe::Pop;
 
 struct Rig {
     dist: Dist,
@@ -90,6 +91,25 @@ fn a_message_goes_once_to_each_pipe_that_matches() {
     assert_eq!(rig.hear(b), Vec::<Frames>::new());
     assert_eq!(rig.hear(c), [frames(&["x", "y"])]);
     assert!(!rig.dist.is_mid_message());
+}
+
+#[test]
+fn those_who_get_the_memory_of_a_body_share_it() {
+    let mut rig = Rig::new();
+    let peers = [rig.link(10), rig.link(10), rig.link(10)];
+    for peer in &peers[..2] {
+        let key = rig.wires.key_of(*peer);
+        rig.wires.pipes.get_mut(key).unwrap().hand_over_bodies();
+    }
+    let body = vec![7; HANDED_COPY_MAX + 1];
+    rig.match_peers(&peers);
+    rig.send_frame(Msg::copied(&body));
+    let places = peers.map(|peer| match rig.wires.far_end(peer).read() {
+        Pop::Item(msg) if msg == body[..] => msg.as_ptr(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(places[0], places[1]);
+    assert_ne!(places[0], places[2], "this one has a copy");
 }
 
 #[test]
@@ -221,7 +241,7 @@ fn a_large_body_is_shared_not_copied() {
     rig.send_frame(body);
     rig.wires.pipes.flush();
     for peer in peers {
-        let crate::ypipe::Pop::Item(frame) = rig.wires.far_end(peer).read() else {
+        let Pop::Item(frame) = rig.wires.far_end(peer).read() else {
             panic!("nothing came");
         };
         assert_eq!(frame.as_ptr(), memory);
