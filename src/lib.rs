@@ -179,7 +179,7 @@ pub use crate::ctx::{Context, Ctx, TermError};
 pub use crate::error::{Error, ProtocolError, Result, ZapError};
 pub use crate::keys::{CurveKeyPair, PublicKey, SecretKey};
 pub use crate::monitor::{Event, EventKind, Monitor, Reason};
-pub use crate::msg::{Metadata, Msg, SendError};
+pub use crate::msg::{IntoMsg, Metadata, Msg, SendError};
 pub use crate::options::{ReconnectStop, RouterNotify, SocketType};
 pub use crate::poll::{POLLERR, POLLPRI, PollEvent, PollItem, Poller, poll};
 pub use crate::proxy::{ProxySideStatistics, ProxyStatistics, proxy, proxy_steerable};

@@ -150,7 +150,7 @@ impl Msg {
     /// An empty message.
     #[must_use]
     #[inline]
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self::with_body(Body::EMPTY)
     }
 
@@ -236,7 +236,7 @@ impl Msg {
     }
 
     #[inline]
-    fn with_body(body: Body) -> Self {
+    const fn with_body(body: Body) -> Self {
         Self {
             body,
             metadata: None,
@@ -662,6 +662,87 @@ impl From<&Self> for Msg {
     /// Clones the message.
     fn from(msg: &Self) -> Self {
         msg.clone()
+    }
+}
+
+/// What [`Socket::send`](crate::Socket::send) takes: whatever a [`Msg`] can be made [`From`].
+///
+/// Types of your own need no more than an empty implementation:
+///
+/// ```
+/// use ferrozmq::{Ctx, IntoMsg, Msg, SocketType};
+///
+/// struct Celsius(f32);
+///
+/// impl From<Celsius> for Msg {
+///     fn from(Celsius(degrees): Celsius) -> Self {
+///         degrees.to_be_bytes().into()
+///     }
+/// }
+///
+/// impl IntoMsg for Celsius {}
+///
+/// let ctx = Ctx::new();
+/// let publisher = ctx.socket(SocketType::PUB)?;
+/// publisher.send(Celsius(21.5), 0)?;
+/// # Ok::<(), ferrozmq::Error>(())
+/// ```
+pub trait IntoMsg: Into<Msg> {
+    /// The body, if it would be copied into the message, so that the socket can copy it into one that it
+    /// has: moving a small message that has just been written costs more than all else that is done with
+    /// it. `None` unless it is implemented.
+    #[inline]
+    fn as_copied(&self) -> Option<&[u8]> {
+        None
+    }
+}
+
+impl IntoMsg for Msg {}
+impl IntoMsg for &Msg {}
+impl IntoMsg for Bytes {}
+impl IntoMsg for Vec<u8> {}
+impl IntoMsg for Box<[u8]> {}
+impl IntoMsg for String {}
+
+impl IntoMsg for &[u8] {
+    #[inline]
+    fn as_copied(&self) -> Option<&[u8]> {
+        Some(self)
+    }
+}
+
+impl<const N: usize> IntoMsg for &[u8; N] {
+    #[inline]
+    fn as_copied(&self) -> Option<&[u8]> {
+        Some(*self)
+    }
+}
+
+impl<const N: usize> IntoMsg for [u8; N] {
+    #[inline]
+    fn as_copied(&self) -> Option<&[u8]> {
+        Some(self)
+    }
+}
+
+impl IntoMsg for &Vec<u8> {
+    #[inline]
+    fn as_copied(&self) -> Option<&[u8]> {
+        Some(self)
+    }
+}
+
+impl IntoMsg for &str {
+    #[inline]
+    fn as_copied(&self) -> Option<&[u8]> {
+        Some(self.as_bytes())
+    }
+}
+
+impl IntoMsg for &String {
+    #[inline]
+    fn as_copied(&self) -> Option<&[u8]> {
+        Some(self.as_bytes())
     }
 }
 

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::host::Hosted;
 use crate::io::transport::{self, Bound, udp};
 use crate::monitor::{Event, EventKind, Monitor};
-use crate::msg::{COPY_MAX, Msg, SendError};
+use crate::msg::{COPY_MAX, IntoMsg, Msg, SendError};
 use crate::options::SocketType;
 use crate::pattern::Refused;
 use crate::reaper::{Dying, Reaper};
@@ -263,11 +263,29 @@ impl Socket {
     /// [`Error::NotSupported`], [`Error::HostUnreachable`], [`Error::Term`] or
     /// [`Error::InvalidArgument`] for unknown flags.
     #[inline]
-    pub fn send(&self, message: impl Into<Msg>, flags: i32) -> std::result::Result<(), SendError> {
-        let mut message = message.into();
-        match self.send_msg(&mut message, flags) {
+    pub fn send(&self, source: impl IntoMsg, flags: i32) -> std::result::Result<(), SendError> {
+        let Some(body) = source.as_copied() else {
+            let mut message = source.into();
+            return self
+                .send_msg(&mut message, flags)
+                .map_err(|error| SendError { error, message });
+        };
+        self.send_copy(body, flags).map_err(|error| SendError {
+            error,
+            message: source.into(),
+        })
+    }
+
+    /// Sends a copy of a body.
+    #[inline]
+    fn send_copy(&self, body: &[u8], flags: i32) -> Result<()> {
+        check_flags(flags, DONTWAIT | SNDMORE)?;
+        let mut base = self.base();
+        base.process()?;
+        let more = flags & SNDMORE != 0;
+        match base.send_copy(body, more) {
             Ok(()) => Ok(()),
-            Err(error) => Err(SendError { error, message }),
+            Err(refused) => send_copy_again(&mut base, body, refused, flags),
         }
     }
 
@@ -288,8 +306,8 @@ impl Socket {
     ///
     /// # Errors
     /// As for [`Socket::send`] with [`DONTWAIT`].
-    pub fn try_send(&self, message: impl Into<Msg>) -> std::result::Result<(), SendError> {
-        self.send(message, DONTWAIT)
+    pub fn try_send(&self, source: impl IntoMsg) -> std::result::Result<(), SendError> {
+        self.send(source, DONTWAIT)
     }
 
     /// Sends a message of several frames: all of them or none.
@@ -662,6 +680,14 @@ fn send_waiting(base: &mut SocketBase, msg: &mut Msg, flags: i32) -> Result<()> 
         Ok(()) => Ok(()),
         Err(refused) => send_again(base, msg, refused, flags),
     }
+}
+
+/// Goes on with a send of a copy that was refused at first.
+#[cold]
+fn send_copy_again(base: &mut SocketBase, body: &[u8], refused: Refused, flags: i32) -> Result<()> {
+    let mut msg = Msg::copied(body);
+    msg.set_more(flags & SNDMORE != 0);
+    send_again(base, &mut msg, refused, flags)
 }
 
 /// Goes on with a send that was refused at first.

@@ -56,6 +56,8 @@ pub(crate) struct SocketBase {
     stopped: bool,
     /// What senders have sent.
     pub feeds: Feeds,
+    /// The frame that the last copy was sent in, and perhaps its memory.
+    scratch: Msg,
     /// The last frame sent has others behind it.
     sends_more: bool,
     /// There is something in the feeds that had to wait for the last of those.
@@ -84,6 +86,7 @@ impl SocketBase {
             closing: None,
             stopped: false,
             feeds: Feeds::new(),
+            scratch: Msg::new(),
             sends_more: false,
             feeds_wait: false,
             receives_more: false,
@@ -712,11 +715,25 @@ impl SocketBase {
     pub(crate) fn send(&mut self, msg: &mut Msg) -> Result<(), Refused> {
         let more = msg.more();
         self.pattern.send(&mut self.pipes, msg)?;
+        self.after_send(more);
+        Ok(())
+    }
+
+    /// Sends a frame with a copy of `body`, see [`Pattern::send`].
+    #[inline(always)]
+    pub(crate) fn send_copy(&mut self, body: &[u8], more: bool) -> Result<(), Refused> {
+        self.scratch.refill(body, more);
+        self.pattern.send(&mut self.pipes, &mut self.scratch)?;
+        self.after_send(more);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn after_send(&mut self, more: bool) {
         self.sends_more = more;
         if self.feeds_wait && !more {
             self.let_feeds_in();
         }
-        Ok(())
     }
 
     /// Keeps what is sent from now on back until [`SocketBase::flush`].

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use ferrozmq::SocketType::PAIR;
 use ferrozmq::{DONTWAIT, Error, EventKind, Msg, POLLIN, POLLOUT, SNDMORE};
 
@@ -11,6 +12,7 @@ use crate::on_each_transport;
 on_each_transport!(
     messages_go_both_ways_in_any_order,
     frames_of_every_size_arrive_as_they_were,
+    whatever_a_message_can_be_made_of_is_sent,
     a_message_arrives_whole_or_not_at_all,
     flags_tell_where_a_message_ends,
     without_a_peer_sending_waits,
@@ -39,16 +41,46 @@ fn frames_of_every_size_arrive_as_they_were(rig: &Rig) {
     ];
     for (from, to) in [(&a, &b), (&b, &a)] {
         for size in sizes {
-            from.send(body(size), 0).unwrap();
+            let body = body(size);
+            from.send(&body, 0).unwrap();
+            from.send(body, 0).unwrap();
         }
         from.send_multipart(sizes.map(body), 0).unwrap();
-        for size in sizes {
+        for size in sizes.iter().flat_map(|size| [*size; 2]) {
             assert!(to.recv_msg(0).unwrap() == body(size)[..], "{size}");
         }
         let frames = to.recv_multipart(0).unwrap();
         assert!(frames.iter().map(|frame| frame.len()).eq(sizes));
         assert!(frames.iter().all(|frame| *frame == body(frame.len())[..]));
     }
+}
+
+fn whatever_a_message_can_be_made_of_is_sent(rig: &Rig) {
+    let (a, b) = rig.pair(PAIR, PAIR);
+    // Longer than what lies in a message itself, and used again and again in different lengths.
+    for text in [
+        "short",
+        &"long ".repeat(20),
+        "",
+        &"longer ".repeat(200),
+        "short",
+    ] {
+        let (msg, string, vec) = (Msg::from(text), String::from(text), Vec::from(text));
+        a.send(text, SNDMORE).unwrap();
+        a.send(&string, SNDMORE).unwrap();
+        a.send(string, SNDMORE).unwrap();
+        a.send(text.as_bytes(), SNDMORE).unwrap();
+        a.send(&vec, SNDMORE).unwrap();
+        a.send(vec, SNDMORE).unwrap();
+        a.send(Box::from(text.as_bytes()), SNDMORE).unwrap();
+        a.send(&msg, SNDMORE).unwrap();
+        a.send(msg, 0).unwrap();
+        assert_eq!(recv(&b), [text; 9]);
+    }
+    a.send(b"array", SNDMORE).unwrap();
+    a.send(*b"array", SNDMORE).unwrap();
+    a.send(Bytes::from_static(b"array"), 0).unwrap();
+    assert_eq!(recv(&b), ["array"; 3]);
 }
 
 fn a_message_arrives_whole_or_not_at_all(rig: &Rig) {
