@@ -19,7 +19,7 @@ const RUN_MAX: usize = 16 * 1024;
 /// How many bytes of messages are taken from the pipe at once.
 const TAKEN_MAX: usize = 64 * 1024;
 /// No more is taken into the batch than this many bytes and one run.
-const BATCH_MAX: usize = 256 * 1024;
+const BATCH_MAX: usize = 64 * 1024;
 
 /// Makes an [`AmpEngine`] for each connection.
 #[derive(Debug)]

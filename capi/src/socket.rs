@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ferrozmq::{DONTWAIT, Error, Msg, POLLIN, POLLOUT, SNDMORE, Socket, SocketType};
+use ferrozmq::{DONTWAIT, Error, Msg, POLLIN, POLLOUT, SNDMORE, SendError, Socket, SocketType};
 use nix::libc;
 
 use crate::abi::{Done, Opaque};
@@ -100,15 +100,9 @@ impl Open {
     }
 
     #[inline(always)]
-    fn try_send_copy(&mut self, body: &[u8], flags: c_int) -> Result<(), Error> {
+    fn try_send_copy(&self, body: &[u8], flags: c_int) -> Result<(), SendError> {
         self.heed();
-        self.frame.copy_from(body);
-        let flags = flags & SNDMORE | DONTWAIT;
-        self.socket.send_msg(&mut self.frame, flags)?;
-        if body.len() > KEPT {
-            self.frame.copy_from(&[]);
-        }
-        Ok(())
+        self.socket.send(body, flags & SNDMORE | DONTWAIT)
     }
 
     #[inline(always)]
@@ -116,7 +110,9 @@ impl Open {
         self.heed();
         self.socket.recv(&mut self.frame, DONTWAIT)?;
         let len = copy_out(&self.frame, buffer, room);
-        self.frame.copy_from(&[]);
+        if self.frame.len() > KEPT {
+            self.frame.copy_from(&[]);
+        }
         Ok(len)
     }
 }
@@ -241,10 +237,10 @@ pub(crate) fn send_until(
 /// Sends a frame with a copy of `body`.
 #[inline(always)]
 fn send_copy(handle: &'static SocketHandle, body: &[u8], flags: c_int) -> Result<c_int, Errno> {
-    let mut open = handle.lock()?;
-    if let Err(error) = open.try_send_copy(body, flags) {
-        let mut msg = std::mem::take(&mut open.frame);
-        send_again(handle, open, error, &mut msg, flags)?;
+    let open = handle.lock()?;
+    if let Err(refused) = open.try_send_copy(body, flags) {
+        let SendError { error, mut message } = refused;
+        send_again(handle, open, error, &mut message, flags)?;
     }
     Ok(size(body.len()))
 }
