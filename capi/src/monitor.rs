@@ -60,6 +60,8 @@ impl Monitoring {
         version: Version,
         socket_type: SocketType,
     ) -> Result<Self, Errno> {
+        // First of all: whoever monitors a socket that has just connected wants to hear how that ends.
+        let monitor = open.socket.monitor();
         let outlet = Open::new(&open.context, socket_type)?;
         outlet.socket.set_linger(Some(std::time::Duration::ZERO))?;
         outlet.socket.bind(address)?;
@@ -70,7 +72,7 @@ impl Monitoring {
             hurries: Arc::default(),
         };
         let pump = Pump {
-            monitor: open.socket.monitor(),
+            monitor,
             outlet: monitoring.outlet,
             events,
             version,

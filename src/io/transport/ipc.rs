@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use mio::net::UnixStream;
 use nix::unistd::{Gid, Group, Uid, User};
+use parking_lot::Mutex;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::system::{self, Credentials};
@@ -63,6 +64,10 @@ fn bind_abstract(address: &IpcAddress, options: &Options) -> Result<Socket> {
     Ok(socket)
 }
 
+/// Held while files are looked at and changed: the listener that goes must not remove the file of the one
+/// that takes its name over at that moment. Against other processes the system offers nothing of the kind.
+static FILES: Mutex<()> = Mutex::new(());
+
 fn bind_path(
     path: &Path,
     directory: Option<Directory>,
@@ -70,6 +75,7 @@ fn bind_path(
 ) -> Result<(Socket, Option<IpcFile>)> {
     let address = SockAddr::unix(path).map_err(|_| Error::NameTooLong)?;
     let socket = open(options)?;
+    let changing = FILES.lock();
     if options.ipc_takeover {
         // If it may not be removed, bind says so.
         drop(fs::remove_file(path));
@@ -82,6 +88,7 @@ fn bind_path(
         socket.bind(&address).map_err(Error::from_address)?;
     }
     let file = IpcFile::new(path, directory)?;
+    drop(changing);
     if let Some(mode) = options.ipc_mode {
         // Before anybody can connect.
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
@@ -203,6 +210,7 @@ impl IpcFile {
 
 impl Drop for IpcFile {
     fn drop(&mut self) {
+        let _changing = FILES.lock();
         if Identity::of(&self.path).is_ok_and(|found| found == self.identity) {
             drop(fs::remove_file(&self.path));
         }
