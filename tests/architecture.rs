@@ -96,6 +96,10 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
                 "io/thread.rs",
                 "the core, which a poster may run while its thread sleeps",
             ),
+            (
+                "io/transport/ipc.rs",
+                "files, which one listener removes and another makes",
+            ),
             ("sync.rs", "loom's"),
             (
                 "ypipe.rs",
