@@ -231,9 +231,12 @@ impl IoHandle {
 
     /// Gives the thread something that will live on it. That counts at once: of many connections that
     /// are accepted in one moment, not all go to the same thread.
+    ///
+    /// Whoever connects or binds does not do that himself in the thread's place: he returns at once, and can
+    /// still begin to listen for what comes of it.
     pub(crate) fn launch(&self, command: IoCmd) {
         self.load.fetch_add(1, Ordering::Relaxed);
-        self.mailbox.post(command);
+        self.mailbox.post_work(command);
     }
 
     /// The least loaded of the threads that `affinity` allows (bit n: thread n; 0: all).

@@ -41,6 +41,15 @@ impl<C> Mailbox<C> {
 
     /// Posts a command. False if the mailbox is closed; the command is dropped then.
     pub(crate) fn post(&self, command: C) -> bool {
+        self.post_with(command, |signal| signal.signal())
+    }
+
+    /// As [`Mailbox::post`], for work that the poster should not do in the owner's place, as it takes long.
+    pub(crate) fn post_work(&self, command: C) -> bool {
+        self.post_with(command, |signal| signal.rouse())
+    }
+
+    fn post_with(&self, command: C, wake: impl FnOnce(&dyn Signal)) -> bool {
         // Acquire, as in `is_closed`; a close that comes later is seen by the `fetch_or`.
         if self.is_closed() {
             return false;
@@ -54,7 +63,7 @@ impl<C> Mailbox<C> {
         }
         if before & (ASLEEP | PENDING) == ASLEEP {
             let signal = self.signal.lock().clone();
-            signal.signal();
+            wake(&*signal);
         }
         if before & (WATCHED | PENDING) == WATCHED {
             self.tell_watcher();

@@ -21,6 +21,11 @@ use parking_lot::{Condvar, Mutex};
 pub(crate) trait Signal: fmt::Debug + Send + Sync {
     /// Wakes the waiter, or keeps its next wait from sleeping.
     fn signal(&self);
+
+    /// The same, where nobody else is to do the waiter's work meanwhile.
+    fn rouse(&self) {
+        self.signal();
+    }
 }
 
 /// Looking for news before going to sleep, for one thread. Going to sleep and being woken costs far

@@ -46,6 +46,10 @@ impl Signal for CoreSignal {
             self.thread.signal();
         }
     }
+
+    fn rouse(&self) {
+        self.thread.signal();
+    }
 }
 
 impl IoThread {
