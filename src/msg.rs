@@ -332,6 +332,16 @@ impl Msg {
         }
     }
 
+    /// Drops a body in memory that is not this message's alone, for interfaces to other languages: whoever
+    /// lent it gets it back. Memory of its own stays for the next body, at most 4 KiB.
+    #[doc(hidden)]
+    #[inline]
+    pub fn give_back(&mut self) {
+        if !matches!(self.body, Body::Inline { .. } | Body::Own(_)) {
+            self.body = Body::EMPTY;
+        }
+    }
+
     /// Has clones share the body from now on, in memory that is kept for the next one.
     pub(crate) fn share_copy(&mut self) {
         if let Body::Own(own) = &self.body {

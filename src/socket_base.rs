@@ -23,7 +23,7 @@ use crate::feeds::{Feeds, Inlet};
 use crate::inproc::{Bound, Greeting, Registry};
 use crate::mailbox::Mailbox;
 use crate::monitor::{EndpointPair, Event, EventKind, EventSink};
-use crate::msg::{COPY_MAX, Metadata, Msg};
+use crate::msg::{Metadata, Msg};
 use crate::options::{SharedOptions, SocketType};
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
 #[cfg(feature = "protocols")]
@@ -724,10 +724,8 @@ impl SocketBase {
     pub(crate) fn send_copy(&mut self, body: &[u8], more: bool) -> Result<(), Refused> {
         self.scratch.refill(body, more);
         let sent = self.pattern.send(&mut self.pipes, &mut self.scratch);
-        if body.len() > COPY_MAX {
-            // Nobody took its memory, perhaps.
-            self.scratch = Msg::new();
-        }
+        // If nobody took it, it may be large.
+        self.scratch.give_back();
         sent?;
         self.after_send(more);
         Ok(())

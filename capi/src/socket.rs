@@ -31,17 +31,14 @@ pub(crate) struct Open {
     pub fd: Option<Arc<Bell>>,
     pub told: Told,
     pub monitoring: Option<Monitoring>,
-    /// Where frames of bytes are built. It keeps what it knows of the peer, which is then not to be
-    /// found out again for each, and at most a small copy of what was sent.
+    /// What is received as bytes. It keeps what it knows of the peer, which is then not to be found out
+    /// again for each, and at most memory of its own.
     frame: Msg,
 }
 
 kind!(Open, 0xbadd_ecaf, Errno::NOT_A_SOCKET);
 
 pub(crate) type SocketHandle = Handle<Open>;
-
-/// Copies up to this size may be kept until the next call.
-const KEPT: usize = 4096;
 
 impl Open {
     /// A new socket, with what libzmq does in place of the engine's defaults.
@@ -110,9 +107,7 @@ impl Open {
         self.heed();
         self.socket.recv(&mut self.frame, DONTWAIT)?;
         let len = copy_out(&self.frame, buffer, room);
-        if self.frame.len() > KEPT {
-            self.frame.copy_from(&[]);
-        }
+        self.frame.give_back();
         Ok(len)
     }
 }

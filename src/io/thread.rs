@@ -2,7 +2,8 @@
 //!
 //! The core is in a lock that the thread gives up only while it waits. So whoever posts a command
 //! to a sleeping thread can do the thread's work at once, on the same value by the same functions,
-//! and a lone message costs one wake-up less. Nobody ever waits for that lock but the thread.
+//! and a lone message costs one wake-up less. Connecting and binding are left to the thread. Nobody ever
+//! waits for that lock but the thread.
 
 use std::io;
 use std::sync::{Arc, Weak};

@@ -54,7 +54,7 @@ static void sending (const char *transport)
 {
     void *pull = socket_of (ctx, ZMQ_PULL), *push = socket_of (ctx, ZMQ_PUSH);
     OK (zmq_connect (push, bind_free (pull, transport)));
-    const size_t sizes[] = {1, 100, 10000, 1000000};
+    const size_t sizes[] = {1, 100, 2000, 10000, 1000000};
     for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++) {
         zmq_msg_t msg;
         given (&msg, sizes[n]);
@@ -64,6 +64,14 @@ static void sending (const char *transport)
         IS (zmq_msg_recv (&msg, pull, 0), sizes[n]);
         CHECK (((char *) zmq_msg_data (&msg))[sizes[n] - 1] == 'd');
         OK (zmq_msg_close (&msg));
+        freed_is (1);
+        /* The receiver wants a copy of the beginning. */
+        char beginning;
+        given (&msg, sizes[n]);
+        IS (zmq_msg_send (&msg, push, 0), sizes[n]);
+        OK (zmq_msg_close (&msg));
+        IS (zmq_recv (pull, &beginning, 1, 0), sizes[n]);
+        CHECK (beginning == 'd');
         freed_is (1);
     }
     /* Not even received. */
