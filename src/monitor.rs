@@ -193,15 +193,28 @@ pub(crate) struct EndpointPair {
     pub remote: String,
 }
 
-/// Where the threads of a socket put its events; nowhere until somebody monitors.
+/// Where the threads of a socket put its events; nowhere until somebody monitors, or is about to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventSink(Arc<Sink>);
 
 #[derive(Debug, Default)]
 struct Sink {
-    monitored: AtomicBool,
-    outlet: Mutex<Option<Outlet>>,
+    is_heard: AtomicBool,
+    ear: Mutex<Ear>,
 }
+
+/// Who hears of events.
+#[derive(Debug, Default)]
+enum Ear {
+    #[default]
+    Nobody,
+    /// Whoever monitors next. Keeps up to [`KEPT`].
+    Next(Vec<Event>),
+    Monitor(Outlet),
+}
+
+/// How many events are kept for a monitor that may come: some for each attempt to connect.
+const KEPT: usize = 64;
 
 #[derive(Debug)]
 struct Outlet {
@@ -231,16 +244,21 @@ impl Outlet {
 }
 
 impl EventSink {
-    /// Starts a monitor, and stops the one there was.
+    /// Starts a monitor, and stops the one there was. It hears what was kept for it.
     pub(crate) fn monitor(&self) -> Monitor {
         let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
         let dropped = Arc::<AtomicU64>::default();
         let task = Arc::<AtomicWaker>::default();
-        self.replace(Some(Outlet {
+        let outlet = Outlet {
             sender,
             task: Task(task.clone()),
             dropped: dropped.clone(),
-        }));
+        };
+        let mut ear = self.0.ear.lock();
+        if let Ear::Next(kept) = &mut *ear {
+            kept.drain(..).for_each(|event| outlet.send(event));
+        }
+        self.replace(&mut ear, Ear::Monitor(outlet));
         Monitor {
             receiver,
             task,
@@ -250,28 +268,47 @@ impl EventSink {
 
     /// Stops the monitor, if there is one.
     pub(crate) fn stop(&self) {
-        self.replace(None);
+        self.replace(&mut self.0.ear.lock(), Ear::Nobody);
     }
 
-    fn replace(&self, outlet: Option<Outlet>) {
-        let mut current = self.0.outlet.lock();
-        self.0.monitored.store(outlet.is_some(), Ordering::Release);
-        if let Some(old) = std::mem::replace(&mut *current, outlet) {
+    /// Keeps events, unless somebody monitors: whoever does so next hears them.
+    pub(crate) fn keep(&self) {
+        let mut ear = self.0.ear.lock();
+        if matches!(*ear, Ear::Nobody) {
+            self.replace(&mut ear, Ear::Next(Vec::new()));
+        }
+    }
+
+    /// Keeps nothing any more: nobody has monitored.
+    pub(crate) fn forget(&self) {
+        let mut ear = self.0.ear.lock();
+        if matches!(*ear, Ear::Next(_)) {
+            self.replace(&mut ear, Ear::Nobody);
+        }
+    }
+
+    fn replace(&self, ear: &mut Ear, new: Ear) {
+        let is_heard = !matches!(new, Ear::Nobody);
+        self.0.is_heard.store(is_heard, Ordering::Release);
+        if let Ear::Monitor(old) = std::mem::replace(ear, new) {
             old.send(Event::new(EventKind::MonitorStopped, "", ""));
         }
     }
 
-    /// Whether somebody is there to hear of events.
-    pub(crate) fn is_monitored(&self) -> bool {
-        self.0.monitored.load(Ordering::Acquire)
+    /// Whether somebody hears of events, or may yet.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.0.is_heard.load(Ordering::Acquire)
     }
 
     /// Reports an event. Never waits.
     pub(crate) fn emit(&self, event: Event) {
         event.log();
-        if self.is_monitored() {
-            if let Some(outlet) = &*self.0.outlet.lock() {
-                outlet.send(event);
+        if self.is_heard() {
+            match &mut *self.0.ear.lock() {
+                Ear::Nobody => {}
+                Ear::Next(kept) if kept.len() == KEPT => {}
+                Ear::Next(kept) => kept.push(event),
+                Ear::Monitor(outlet) => outlet.send(event),
             }
         }
     }
@@ -446,6 +483,32 @@ mod tests {
         }
         assert_eq!(monitor.dropped(), 7);
         assert_eq!(std::iter::from_fn(|| monitor.try_recv()).count(), CAPACITY);
+    }
+
+    #[test]
+    fn what_is_kept_goes_to_the_next_monitor_and_is_bounded() {
+        let sink = EventSink::default();
+        sink.keep();
+        for _ in 0..KEPT + 7 {
+            sink.emit(event());
+        }
+        let monitor = sink.monitor();
+        // Whoever is monitored keeps nothing and has nothing to forget.
+        sink.keep();
+        sink.forget();
+        sink.emit(event());
+        assert_eq!(std::iter::from_fn(|| monitor.try_recv()).count(), KEPT + 1);
+    }
+
+    #[test]
+    fn what_is_forgotten_goes_to_nobody() {
+        let sink = EventSink::default();
+        sink.keep();
+        sink.emit(event());
+        sink.forget();
+        assert!(!sink.is_heard());
+        sink.emit(event());
+        assert!(sink.monitor().try_recv().is_none());
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Notifier {
     /// Whether somebody is there to hear of events.
     #[must_use]
     pub fn is_heard(&self) -> bool {
-        self.0.is_monitored()
+        self.0.is_heard()
     }
 
     /// Reports an event.

@@ -216,6 +216,24 @@ impl Socket {
     }
 
     /// Watches the socket's connections. A second monitor replaces the first.
+    ///
+    /// Where the call before was a [`Socket::connect`], the monitor hears what has become of it meanwhile,
+    /// so nothing of a connection is missed by monitoring after connecting.
+    ///
+    /// ```
+    /// # use ferrozmq::{Ctx, EventKind, SocketType};
+    /// # use std::time::{Duration, Instant};
+    /// # let ctx = Ctx::new();
+    /// let pull = ctx.socket(SocketType::PULL)?;
+    /// pull.bind("tcp://127.0.0.1:*")?;
+    /// let push = ctx.socket(SocketType::PUSH)?;
+    /// push.connect(&pull.last_endpoint())?;
+    /// let monitor = push.monitor();
+    /// let deadline = Instant::now() + Duration::from_secs(5);
+    /// let connected = monitor.wait_for(deadline, |event| matches!(event.kind, EventKind::Connected { .. }));
+    /// assert!(connected.is_some());
+    /// # Ok::<(), ferrozmq::Error>(())
+    /// ```
     #[must_use]
     pub fn monitor(&self) -> Monitor {
         self.base().events.monitor()
@@ -247,7 +265,7 @@ impl Socket {
     pub fn report_pipes(&self) -> Result<usize> {
         let mut base = self.base();
         base.process()?;
-        if !base.events.is_monitored() {
+        if !base.events.is_heard() {
             return Err(Error::InvalidArgument("the socket has no monitor"));
         }
         Ok(base.report_pipes())

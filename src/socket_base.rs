@@ -40,6 +40,16 @@ pub(crate) struct Surroundings {
     pub registry: Arc<Registry>,
 }
 
+/// What a call finds the socket to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    Usable,
+    /// Usable; and the call before began to connect, so that events are kept for a monitor.
+    Connecting,
+    /// The context is being terminated.
+    Stopped,
+}
+
 /// A socket.
 #[derive(Debug)]
 pub(crate) struct SocketBase {
@@ -53,7 +63,7 @@ pub(crate) struct SocketBase {
     roster: Arc<Roster>,
     /// Set when the socket is closed: how long its children may linger.
     closing: Option<Option<Duration>>,
-    stopped: bool,
+    standing: Standing,
     /// What senders have sent.
     pub feeds: Feeds,
     /// The frame that the last copy was sent in, and perhaps its memory.
@@ -84,7 +94,7 @@ impl SocketBase {
             children: 0,
             roster: Arc::default(),
             closing: None,
-            stopped: false,
+            standing: Standing::Usable,
             feeds: Feeds::new(),
             scratch: Msg::new(),
             sends_more: false,
@@ -131,11 +141,22 @@ impl SocketBase {
         if self.mailbox.is_pending() {
             self.drain();
         }
-        if self.stopped {
-            Err(Error::Term)
-        } else {
+        if self.standing == Standing::Usable {
             Ok(())
+        } else {
+            self.settle()
         }
+    }
+
+    /// What a call does about a standing that is not the usual one.
+    #[cold]
+    fn settle(&mut self) -> Result<(), Error> {
+        if self.standing == Standing::Stopped {
+            return Err(Error::Term);
+        }
+        self.events.forget();
+        self.standing = Standing::Usable;
+        Ok(())
     }
 
     #[cold]
@@ -200,14 +221,14 @@ impl SocketBase {
             SocketCmd::Bind(end, endpoint) => self.on_bind(*end, endpoint),
             SocketCmd::Children => self.on_children(),
             SocketCmd::AddFeed(feed) => {
-                if !self.stopped && self.closing.is_none() {
+                if self.standing != Standing::Stopped && self.closing.is_none() {
                     self.feeds.add(*feed, &self.mailbox);
                 }
             }
             SocketCmd::Feed(key, event) => self.feeds.on_event(key, event),
             SocketCmd::Resume => {}
             SocketCmd::Stop => {
-                self.stopped = true;
+                self.standing = Standing::Stopped;
                 self.feeds.stop();
                 self.pattern.on_stop(&mut self.pipes);
             }
@@ -489,6 +510,8 @@ impl SocketBase {
             pipe,
         };
         self.children += 1;
+        self.events.keep();
+        self.standing = Standing::Connecting;
         self.around.threads[thread].launch(IoCmd::Launch(Box::new(spec)));
         Ok(())
     }

@@ -53,29 +53,21 @@ pub(crate) struct Monitoring {
 }
 
 impl Monitoring {
-    fn start(
-        open: &Open,
-        address: &str,
-        events: u64,
-        version: Version,
-        socket_type: SocketType,
-    ) -> Result<Self, Errno> {
-        // First of all: whoever monitors a socket that has just connected wants to hear how that ends.
-        let monitor = open.socket.monitor();
-        let outlet = Open::new(&open.context, socket_type)?;
+    fn start(open: &Open, monitor: Monitor, request: &Request<'_>) -> Result<Self, Errno> {
+        let outlet = Open::new(&open.context, request.socket_type)?;
         outlet.socket.set_linger(Some(std::time::Duration::ZERO))?;
-        outlet.socket.bind(address)?;
+        outlet.socket.bind(request.address)?;
         let monitoring = Self {
             outlet: Handle::open(outlet),
-            address: address.to_owned(),
-            events,
+            address: request.address.to_owned(),
+            events: request.events,
             hurries: Arc::default(),
         };
         let pump = Pump {
             monitor,
             outlet: monitoring.outlet,
-            events,
-            version,
+            events: request.events,
+            version: request.version,
             hurries: monitoring.hurries.clone(),
             accepted: HashSet::new(),
         };
@@ -83,16 +75,15 @@ impl Monitoring {
         Ok(monitoring)
     }
 
-    /// Frees the address, and lets the thread send what is left to whoever takes it.
-    fn stop(self, open: &Open) {
+    /// Frees the address, and lets the thread send what is left to whoever takes it. The engine has one
+    /// monitor at a time, so the thread ends once there is another.
+    fn stop(self) {
         self.hurries.store(true, Ordering::Release);
         if let Ok(outlet) = self.outlet.lock() {
             // The context may have ended; then the name is gone with it.
             let _ = outlet.socket.unbind(&self.address);
             outlet.listeners.ring();
         }
-        // The engine has one monitor at a time; the last one hears that it is replaced.
-        drop(open.socket.monitor());
     }
 }
 
@@ -237,6 +228,47 @@ fn failure(reason: &Reason) -> (u64, u64) {
     }
 }
 
+/// What `zmq_socket_monitor` is to begin.
+#[derive(Debug)]
+struct Request<'a> {
+    address: &'a str,
+    events: u64,
+    version: Version,
+    socket_type: SocketType,
+}
+
+impl<'a> Request<'a> {
+    /// None without an address: the monitor is only to end.
+    fn read(
+        address: &'a In<c_char>,
+        events: u64,
+        version: c_int,
+        socket_type: c_int,
+    ) -> Result<Option<Self>, Errno> {
+        let version = match version {
+            1 if events >> 16 == 0 => Version::One,
+            2 => Version::Two,
+            _ => return Err(Errno::INVALID),
+        };
+        if address.is_null() {
+            return Ok(None);
+        }
+        let address = address.text()?;
+        let (scheme, _) = address.split_once("://").ok_or(Errno::INVALID)?;
+        if scheme != "inproc" {
+            return Err(Errno::PROTOCOL_NOT_SUPPORTED);
+        }
+        let mut types = [SocketType::PAIR, SocketType::PUB, SocketType::PUSH].into_iter();
+        let socket_type = types.find(|known| known.number() == socket_type);
+        Ok(Some(Self {
+            address,
+            events,
+            version,
+            socket_type: socket_type.ok_or(Errno::INVALID)?,
+        }))
+    }
+}
+
 fn monitor(
     place: In<c_void>,
     address: In<c_char>,
@@ -245,34 +277,19 @@ fn monitor(
     socket_type: c_int,
 ) -> Result<Done, Errno> {
     let mut open = find(place)?.lock()?;
-    let version = match version {
-        1 if events >> 16 == 0 => Version::One,
-        2 => Version::Two,
-        _ => return Err(Errno::INVALID),
-    };
+    let request = Request::read(&address, events, version, socket_type);
+    // Before any other call on the socket, which would end that the engine keeps what has happened since
+    // a connect.
+    let monitor = request.is_ok().then(|| open.socket.monitor());
     // So that a context that has ended is told of first.
     open.socket.get_rcvmore()?;
-    if address.is_null() {
-        if let Some(old) = open.monitoring.take() {
-            old.stop(&open);
-        }
-        return Ok(Done);
-    }
-    let address = address.text()?;
-    let (scheme, _) = address.split_once("://").ok_or(Errno::INVALID)?;
-    if scheme != "inproc" {
-        return Err(Errno::PROTOCOL_NOT_SUPPORTED);
-    }
-    let types = [SocketType::PAIR, SocketType::PUB, SocketType::PUSH];
-    let wanted = types
-        .into_iter()
-        .find(|known| known.number() == socket_type);
-    let wanted = wanted.ok_or(Errno::INVALID)?;
+    let request = request?;
     if let Some(old) = open.monitoring.take() {
-        old.stop(&open);
+        old.stop();
     }
-    let started = Monitoring::start(&open, address, events, version, wanted)?;
-    open.monitoring = Some(started);
+    if let (Some(monitor), Some(request)) = (monitor, request) {
+        open.monitoring = Some(Monitoring::start(&open, monitor, &request)?);
+    }
     Ok(Done)
 }
 

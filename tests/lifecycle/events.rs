@@ -17,6 +17,8 @@ on_network_transports!(
     a_connecter_is_told_of_in_order,
     a_bind_that_fails_is_told_of,
     an_event_says_who_and_where,
+    a_monitor_hears_what_the_connect_before_it_led_to,
+    only_the_call_after_a_connect_hears_what_that_led_to,
     a_second_monitor_replaces_the_first,
     a_monitor_ends_with_its_socket,
     a_peer_of_the_wrong_type_is_told_of,
@@ -154,6 +156,36 @@ fn an_event_says_who_and_where(rig: &Rig) {
         Some(b"ROUTER".to_vec())
     );
     assert!(at_router.to_string().contains("handshake"), "{at_router}");
+}
+
+fn a_monitor_hears_what_the_connect_before_it_led_to(rig: &Rig) {
+    let pull = rig.socket(PULL);
+    let at_the_other_end = pull.monitor();
+    pull.bind(&rig.fresh_endpoint()).unwrap();
+    let push = rig.socket(PUSH);
+    push.connect(&pull.last_endpoint()).unwrap();
+    names_up_to(&at_the_other_end, "handshake");
+    let monitor = push.monitor();
+    let mut names = names_up_to(&monitor, "handshake");
+    names.retain(|name| *name != "delayed");
+    assert_eq!(names, ["connected", "handshake"]);
+    // And goes on to hear.
+    drop(pull);
+    assert_eq!(
+        names_up_to(&monitor, "retried").first(),
+        Some(&"disconnected")
+    );
+}
+
+fn only_the_call_after_a_connect_hears_what_that_led_to(rig: &Rig) {
+    let (push, pull) = (rig.socket(PUSH), rig.socket(PULL));
+    pull.bind(&rig.fresh_endpoint()).unwrap();
+    push.connect(&pull.last_endpoint()).unwrap();
+    send(&push, &["shakes hands before it arrives"]);
+    recv(&pull);
+    let monitor = push.monitor();
+    drop(pull);
+    assert_eq!(names_up_to(&monitor, "disconnected"), ["disconnected"]);
 }
 
 fn a_second_monitor_replaces_the_first(rig: &Rig) {

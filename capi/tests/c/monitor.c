@@ -89,6 +89,24 @@ static void a_connection (void)
     OK (zmq_close (of_client));
 }
 
+/* Programs monitor a socket after they have connected it, and yet expect to hear of that. */
+static void after_connecting (void)
+{
+    void *server = socket_of (ctx, ZMQ_PULL), *client = socket_of (ctx, ZMQ_PUSH);
+    void *of_server = monitored (server, "inproc://later-server", ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    char endpoint[256];
+    strcpy (endpoint, bind_free (server, "tcp://127.0.0.1:*"));
+    OK (zmq_connect (client, endpoint));
+    expect (of_server, ZMQ_EVENT_HANDSHAKE_SUCCEEDED, endpoint);
+    void *of_client = monitored (client, "inproc://later-client", ZMQ_EVENT_ALL & ~ZMQ_EVENT_CONNECT_DELAYED);
+    expect (of_client, ZMQ_EVENT_CONNECTED, endpoint);
+    expect (of_client, ZMQ_EVENT_HANDSHAKE_SUCCEEDED, endpoint);
+    OK (zmq_close (server));
+    OK (zmq_close (client));
+    OK (zmq_close (of_server));
+    OK (zmq_close (of_client));
+}
+
 /* Who closes a connection is not told of its end. */
 static void own_closing (void)
 {
@@ -244,6 +262,7 @@ int main (void)
     ctx = zmq_ctx_new ();
     arguments ();
     a_connection ();
+    after_connecting ();
     own_closing ();
     failures ();
     attempts ();
