@@ -287,6 +287,22 @@ impl Msg {
         }
     }
 
+    /// The body as a vector, for encoders: what they write is a message without a copy. It is memory of
+    /// the message's own, so a body of more than [`COPY_MAX`] is better a message made from a vector.
+    #[cfg(feature = "protocols")]
+    #[inline]
+    pub fn as_mut_vec(&mut self) -> &mut Vec<u8> {
+        if !matches!(self.body, Body::Own(_)) {
+            let mut own = Own::new();
+            own.refill(self.as_bytes());
+            self.body = Body::Own(own);
+        }
+        match &mut self.body {
+            Body::Own(own) => own.as_mut_vec(),
+            _ => unreachable!("M2: the body was made its own above"),
+        }
+    }
+
     /// The body as [`Bytes`], which shares the memory unless the body is small.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {

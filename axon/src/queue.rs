@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use ferrozmq::Msg;
-use ferrozmq::protocol::{Lb, Notifier, Pipes, Refused};
+use ferrozmq::protocol::{COPY_MAX, Lb, Notifier, Pipes, Refused};
 
 use crate::event::Notice;
 use crate::options::{Options, Overflow};
@@ -46,7 +46,12 @@ impl Queue {
         if !self.has_room() {
             return Err(Refused::WouldBlock);
         }
-        let msg = std::mem::take(msg);
+        let msg = if msg.len() > COPY_MAX {
+            std::mem::take(msg)
+        } else {
+            // What it was encoded in may be far larger.
+            msg.clone()
+        };
         if self.messages.len() < self.hwm {
             self.messages.push_back(msg);
             return Ok(None);

@@ -7,18 +7,8 @@ use ferrozmq::Msg;
 use crate::error::Result;
 use crate::value::{Encoder, ToArgs};
 
-/// What a thread encodes with.
-#[derive(Debug, Default)]
-struct Desk {
-    encoder: Encoder,
-    msg: Msg,
-}
-
-/// From how much on a message is better moved than copied.
-const MOVE_MIN: usize = 4 * 1024;
-
 thread_local! {
-    static DESK: Cell<Option<Box<Desk>>> = const { Cell::new(None) };
+    static ENCODER: Cell<Option<Box<Encoder>>> = const { Cell::new(None) };
 }
 
 /// Encodes a message and sends it. What `send` leaves in the frame is used for the next message.
@@ -37,17 +27,15 @@ pub(crate) fn encoded_by<T>(
     send: impl FnOnce(&mut Msg) -> Result<T>,
 ) -> Result<T> {
     // It is taken out while it is used: arguments are the application's, and may send as well.
-    let mut desk = DESK.try_with(Cell::take).ok().flatten().unwrap_or_default();
-    desk.encoder.clear();
-    encode(&mut desk.encoder)?;
-    let bytes = desk.encoder.finish()?;
-    let outcome = if bytes.len() < MOVE_MIN {
-        desk.msg.copy_from(bytes);
-        send(&mut desk.msg)
-    } else {
-        send(&mut desk.encoder.take()?)
-    };
+    let mut encoder = ENCODER
+        .try_with(Cell::take)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    encoder.clear();
+    encode(&mut encoder)?;
+    let outcome = send(encoder.finish_msg()?);
     // Without thread-locals, in a destructor of one, the next has to make do as well.
-    let _ = DESK.try_with(|place| place.set(Some(desk)));
+    let _ = ENCODER.try_with(|place| place.set(Some(encoder)));
     outcome
 }

@@ -85,6 +85,13 @@ impl Own {
         self.0.resize(len, 0);
     }
 
+    /// The bytes, as a vector that may grow.
+    #[cfg(feature = "protocols")]
+    #[inline]
+    pub(super) fn as_mut_vec(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+
     /// The memory, as a vector.
     pub(super) fn into_vec(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)

@@ -1,14 +1,12 @@
 //! [`Encoder`]: arguments to the bytes of a message.
 
 use ferrozmq::Msg;
+use ferrozmq::protocol::COPY_MAX;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use super::{Arg, JSON, Kind, STR, ToArgs, Value, from_json};
 use crate::amp::{self, LENGTH, MAX_ARGS};
-
-/// From how many bytes on a message takes over the memory it was encoded in.
-const MOVE_MIN: usize = 4 * 1024;
 
 /// Why a message cannot be sent.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +46,7 @@ pub enum EncodeError {
 #[derive(Clone, Debug)]
 pub struct Encoder {
     /// The first byte is written when the number of arguments is known.
-    bytes: Vec<u8>,
+    msg: Msg,
     args: usize,
 }
 
@@ -56,10 +54,12 @@ impl Encoder {
     /// An encoder of a message without arguments, yet.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            bytes: vec![0],
+        let mut encoder = Self {
+            msg: Msg::new(),
             args: 0,
-        }
+        };
+        encoder.clear();
+        encoder
     }
 
     /// Whether there are no arguments yet.
@@ -70,8 +70,10 @@ impl Encoder {
 
     /// Forgets all arguments and keeps the memory.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.push(0);
+        self.msg.give_back();
+        let bytes = self.msg.as_mut_vec();
+        bytes.clear();
+        bytes.push(0);
         self.args = 0;
     }
 
@@ -83,19 +85,20 @@ impl Encoder {
         if self.args == MAX_ARGS {
             return Err(EncodeError::TooManyArgs);
         }
-        let begin = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; LENGTH]);
-        let written = write(&mut self.bytes).and_then(|()| {
-            u32::try_from(self.bytes.len() - begin - LENGTH).map_err(|_| EncodeError::TooLarge)
+        let bytes = self.msg.as_mut_vec();
+        let begin = bytes.len();
+        bytes.extend_from_slice(&[0; LENGTH]);
+        let written = write(bytes).and_then(|()| {
+            u32::try_from(bytes.len() - begin - LENGTH).map_err(|_| EncodeError::TooLarge)
         });
         match written {
             Ok(size) => {
-                self.bytes[begin..begin + LENGTH].copy_from_slice(&size.to_be_bytes());
+                bytes[begin..begin + LENGTH].copy_from_slice(&size.to_be_bytes());
                 self.args += 1;
                 Ok(self)
             }
             Err(error) => {
-                self.bytes.truncate(begin);
+                bytes.truncate(begin);
                 Err(error)
             }
         }
@@ -194,24 +197,22 @@ impl Encoder {
         if self.args == 0 {
             return Err(EncodeError::NoArgs);
         }
-        self.bytes[0] = amp::meta(self.args);
-        Ok(&self.bytes)
+        let bytes = self.msg.as_mut_vec();
+        bytes[0] = amp::meta(self.args);
+        Ok(bytes)
     }
 
-    /// The whole message as a frame. The encoder is empty afterwards.
+    /// The whole message as a frame; nothing is to be added to it. Whoever takes it had better copy it
+    /// unless it has more than [`COPY_MAX`] bytes, since its memory is for the next as well.
     ///
     /// # Errors
     ///
     /// [`EncodeError::NoArgs`] if it has no arguments.
-    pub(crate) fn take(&mut self) -> Result<Msg, EncodeError> {
-        let bytes = self.finish()?;
-        let msg = if bytes.len() < MOVE_MIN {
-            Msg::copied(bytes)
-        } else {
-            Msg::from(std::mem::take(&mut self.bytes))
-        };
-        self.clear();
-        Ok(msg)
+    pub(crate) fn finish_msg(&mut self) -> Result<&mut Msg, EncodeError> {
+        if self.finish()?.len() > COPY_MAX {
+            self.msg = Msg::from(std::mem::take(self.msg.as_mut_vec()));
+        }
+        Ok(&mut self.msg)
     }
 }
 

@@ -42,7 +42,7 @@ impl Message {
     pub fn new<A: ToArgs + ?Sized>(args: &A) -> Result<Self, EncodeError> {
         let mut encoder = Encoder::new();
         encoder.args(args)?;
-        Ok(Self::from_wire(encoder.take()?))
+        Ok(Self::from_wire(encoder.finish_msg()?.clone()))
     }
 
     /// The message that these bytes are, if they are one, as on a connection.

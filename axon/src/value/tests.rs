@@ -112,10 +112,19 @@ fn an_encoder_is_used_again() {
     encoder.clear();
     assert!(encoder.finish().is_err());
     encoder.args(&"b").unwrap();
-    assert_eq!(*encoder.take().unwrap(), *b"\x11\0\0\0\x03s:b");
+    assert_eq!(*encoder.finish_msg().unwrap(), *b"\x11\0\0\0\x03s:b");
+    encoder.clear();
     encoder.args(&"x".repeat(10_000)).unwrap();
-    assert_eq!(encoder.take().unwrap().len(), 10_007);
-    assert!(matches!(encoder.take(), Err(EncodeError::NoArgs)));
+    let taken = std::mem::take(encoder.finish_msg().unwrap());
+    assert_eq!(taken.len(), 10_007);
+    encoder.clear();
+    assert!(matches!(encoder.finish_msg(), Err(EncodeError::NoArgs)));
+    // Sent or not, nothing is left of a large one.
+    encoder.args(&"y".repeat(10_000)).unwrap();
+    assert_eq!(encoder.finish_msg().unwrap().len(), 10_007);
+    encoder.clear();
+    encoder.args(&"b").unwrap();
+    assert_eq!(*encoder.finish_msg().unwrap(), *b"\x11\0\0\0\x03s:b");
 }
 
 #[test]
