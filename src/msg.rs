@@ -348,8 +348,8 @@ impl Msg {
         }
     }
 
-    /// Drops a body in memory that is not this message's alone, for interfaces to other languages: whoever
-    /// lent it gets it back. Memory of its own stays for the next body, at most 4 KiB.
+    /// Drops a body in memory that is not this message's alone, for interfaces to other languages and for
+    /// encoders: whoever lent it gets it back. Memory of its own stays for the next body.
     #[doc(hidden)]
     #[inline]
     pub fn give_back(&mut self) {
