@@ -143,6 +143,7 @@ mod io;
 // Layer 6: owners.
 mod bonds;
 mod feeds;
+mod pace;
 mod socket_base;
 mod reaper;
 mod host;

@@ -120,8 +120,17 @@ pub struct Pipes {
     messages_held: usize,
     when_empty: WhenEmpty,
     dozing: bool,
+    /// The large body that was written last, until somebody takes heed of it.
+    large: Option<Large>,
     #[cfg(feature = "protocols")]
     wishes: Wishes,
+}
+
+/// A body of [`LARGE`] size that was written to a pipe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Large {
+    pub to: Key,
+    pub len: usize,
 }
 
 /// What a pattern wants from who uses its socket.
@@ -148,6 +157,7 @@ impl Pipes {
             messages_held: 0,
             when_empty: WhenEmpty::Sleep,
             dozing: false,
+            large: None,
             #[cfg(feature = "protocols")]
             wishes: Wishes::default(),
         }
@@ -183,8 +193,11 @@ impl Pipes {
     #[inline(always)]
     pub(crate) fn write(&mut self, key: Key, frame: impl Frame) -> Result<(), WriteError> {
         let pipe = self.ends.get_mut(key).ok_or(WriteError::Closed)?;
-        let more = frame.more();
+        let (more, len) = (frame.more(), frame.len());
         pipe.write(frame)?;
+        if len >= LARGE {
+            self.large = Some(Large { to: key, len });
+        }
         if !more {
             if self.holds {
                 self.hold_back(key);
@@ -193,6 +206,17 @@ impl Pipes {
             }
         }
         Ok(())
+    }
+
+    /// Whether a large body was written since [`Pipes::take_large`] was last called.
+    #[inline(always)]
+    pub(crate) fn has_large(&self) -> bool {
+        self.large.is_some()
+    }
+
+    /// The last large body that was written since this was last called.
+    pub(crate) fn take_large(&mut self) -> Option<Large> {
+        self.large.take()
     }
 
     /// Writes a record, see [`PipeEnd::write_uncounted`].
@@ -302,6 +326,10 @@ const UNLIMITED: u64 = u64::MAX;
 /// A body above this size is not worth two copies, into the pipe and out of it, where it could be handed
 /// over instead.
 pub(crate) const HANDED_COPY_MAX: usize = 1024;
+
+/// A body from this size on is large: it always travels in its own memory, and who sends many of them
+/// may want to know how many are still to be read, see [`PipeEnd::lead`].
+pub(crate) const LARGE: usize = 16 * 1024;
 
 /// What both ends know. Made with care for its size: there are as many as connections.
 #[derive(Debug)]
@@ -428,7 +456,11 @@ fn take(reader: &mut Reader<Msg>, into: &mut Msg) -> Pop<()> {
 #[cold]
 fn take_value(reader: &mut Reader<Msg>) -> Msg {
     reader.consume(1);
-    reader.take_value().expect("Y4: a marker has its value")
+    let value = reader.take_value().expect("Y4: a marker has its value");
+    if value.len() >= LARGE {
+        reader.tell_taken();
+    }
+    value
 }
 
 /// The messages on their way in one direction: a queue, or only the latest whole message.
@@ -834,6 +866,12 @@ impl PipeEnd {
         }
         self.outbound.push(frame, self.copy_max);
         Ok(())
+    }
+
+    /// How many bodies that travel in their own memory the reader still has to read, as of when it last
+    /// read a large one; the last known number will do if it is at most `enough`.
+    pub(crate) fn lead(&mut self, enough: usize) -> usize {
+        self.outbound.writer().lead(enough)
     }
 
     /// Writes a run that ends with a message, for whose messages there is [`PipeEnd::room`].

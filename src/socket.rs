@@ -274,7 +274,12 @@ impl Socket {
     // ── sending ──────────────────────────────────────────────────────────────────────────────
 
     /// Sends a frame; with [`SNDMORE`] the message goes on, and is delivered as a whole when its
-    /// last frame was sent.
+    /// last frame was sent. Waits while the high-water mark is reached, unless `flags` has [`DONTWAIT`].
+    ///
+    /// A high-water mark counts messages, however large. So that many large ones need not wait in memory,
+    /// a send that may wait sleeps for a moment, at most about two milliseconds, once its peer has several
+    /// MiB of bodies of 16 KiB and more still to be taken. A peer that takes little meanwhile is not waited for
+    /// again soon.
     ///
     /// # Errors
     /// The message comes back with [`Error::Again`] if it had to wait (longer), [`Error::Fsm`],
@@ -302,7 +307,10 @@ impl Socket {
         base.process()?;
         let more = flags & SNDMORE != 0;
         match base.send_copy(body, more) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                keep_pace(&mut base, flags);
+                Ok(())
+            }
             Err(refused) => send_copy_again(&mut base, body, refused, flags),
         }
     }
@@ -318,6 +326,13 @@ impl Socket {
         msg.set_more(flags & SNDMORE != 0);
         let mut base = self.base();
         send_waiting(&mut base, msg, flags)
+    }
+
+    /// What a send that may wait does when it is done: for those who wait in another way than this type.
+    #[doc(hidden)]
+    #[inline]
+    pub fn keep_pace(&self) {
+        keep_pace(&mut self.base(), 0);
     }
 
     /// Sends a whole message of one frame if that is possible at once.
@@ -695,8 +710,19 @@ impl Patience {
 fn send_waiting(base: &mut SocketBase, msg: &mut Msg, flags: i32) -> Result<()> {
     base.process()?;
     match base.send(msg) {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            keep_pace(base, flags);
+            Ok(())
+        }
         Err(refused) => send_again(base, msg, refused, flags),
+    }
+}
+
+/// After a send that may wait: does so for a receiver that is far behind.
+#[inline(always)]
+fn keep_pace(base: &mut SocketBase, flags: i32) {
+    if base.has_sent_large() && flags & DONTWAIT == 0 {
+        base.keep_pace();
     }
 }
 

@@ -25,10 +25,11 @@ use crate::mailbox::Mailbox;
 use crate::monitor::{EndpointPair, Event, EventKind, EventSink};
 use crate::msg::{Metadata, Msg};
 use crate::options::{SharedOptions, SocketType};
+use crate::pace::Pace;
 use crate::pattern::{self, Origin, Pattern, PatternOption, Refused};
 #[cfg(feature = "protocols")]
 use crate::pipe::Wishes;
-use crate::pipe::{self, PipeEnd, PipeEvent, Pipes, Queued, WhenEmpty};
+use crate::pipe::{self, Large, PipeEnd, PipeEvent, Pipes, Queued, WhenEmpty};
 use crate::roster::Roster;
 use crate::signaler::{self, Signal, Signaler, Spin};
 use crate::slab::Key;
@@ -66,6 +67,7 @@ pub(crate) struct SocketBase {
     standing: Standing,
     /// What senders have sent.
     pub feeds: Feeds,
+    pace: Pace,
     /// The frame that the last copy was sent in, and perhaps its memory.
     scratch: Msg,
     /// The last frame sent has others behind it.
@@ -96,6 +98,7 @@ impl SocketBase {
             closing: None,
             standing: Standing::Usable,
             feeds: Feeds::new(),
+            pace: Pace::default(),
             scratch: Msg::new(),
             sends_more: false,
             feeds_wait: false,
@@ -770,6 +773,28 @@ impl SocketBase {
     /// Makes visible to its receivers what was kept back.
     pub(crate) fn flush(&mut self) {
         self.pipes.flush();
+    }
+
+    /// Whether [`SocketBase::keep_pace`] may have something to do.
+    #[inline(always)]
+    pub(crate) fn has_sent_large(&self) -> bool {
+        self.pipes.has_large()
+    }
+
+    /// Waits a while, if the receiver of the large message sent last is far behind, see [`Pace`].
+    #[cold]
+    pub(crate) fn keep_pace(&mut self) {
+        if self.sends_more {
+            return;
+        }
+        // What is held back no receiver can read.
+        self.pipes.flush();
+        let Some(Large { to, len }) = self.pipes.take_large() else {
+            return;
+        };
+        if let Some(pipe) = self.pipes.get_mut(to) {
+            self.pace.keep(len, |enough| pipe.lead(enough));
+        }
     }
 
     #[cold]

@@ -139,6 +139,8 @@ struct Shared<T> {
     word: AtomicUsize,
     /// Published values that the reader has not fetched.
     values: Mutex<VecDeque<T>>,
+    /// How many values the reader has taken, as last told.
+    taken: Count,
     /// Used chunks on their way back to the writer.
     spares: Mutex<Spares>,
 }
@@ -224,6 +226,10 @@ pub(crate) struct Writer<T> {
     published: usize,
     /// Values that are not published.
     values: Vec<T>,
+    /// How many values were written and not taken back, and how many of them the reader was last known
+    /// to have taken.
+    pushed: usize,
+    taken: usize,
     /// How many bytes were published when the reader was last found asleep, and the most that were
     /// between two such times while this chunk was being filled; 0 if it did not sleep.
     woken: usize,
@@ -239,8 +245,9 @@ pub(crate) struct Reader<T> {
     limit: usize,
     /// The last word seen, without its `ASLEEP`.
     seen: usize,
-    /// Values fetched from the writer.
+    /// Values fetched from the writer, and how many were taken.
     values: VecDeque<T>,
+    taken: usize,
     /// Chunks that were read and may still be looked at (Y6), oldest first.
     used: VecDeque<Arc<Chunk>>,
 }
@@ -250,6 +257,7 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
     let shared = Arc::new(CacheLine(Shared {
         word: AtomicUsize::new(0),
         values: Mutex::new(VecDeque::new()),
+        taken: Count::new(0),
         spares: Mutex::new(Spares::new()),
     }));
     let chunk = Arc::new(Chunk::new(FIRST_CHUNK));
@@ -264,6 +272,8 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
         complete: 0,
         published: 0,
         values: Vec::new(),
+        pushed: 0,
+        taken: 0,
         woken: 0,
         burst: 0,
         finished: false,
@@ -278,6 +288,7 @@ pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
         limit: 0,
         seen: 0,
         values: VecDeque::new(),
+        taken: 0,
         used: VecDeque::new(),
     };
     (writer, reader)
@@ -314,6 +325,17 @@ impl<T> Writer<T> {
             self.values.reserve_exact(1);
         }
         self.values.push(value);
+        self.pushed = self.pushed.wrapping_add(1);
+    }
+
+    /// How many of the values written the reader has not taken, as far as it has
+    /// [told](Reader::tell_taken): as last known if that is at most `enough`, or else as of now.
+    pub(crate) fn lead(&mut self, enough: usize) -> usize {
+        if self.pushed.wrapping_sub(self.taken) > enough {
+            // Relaxed: see there.
+            self.taken = self.shared.taken.load(Ordering::Relaxed);
+        }
+        self.pushed.wrapping_sub(self.taken)
     }
 
     /// Gives back the room for values that are published.
@@ -366,6 +388,7 @@ impl<T> Writer<T> {
         let Some(mark) = self.mark.take() else {
             return false;
         };
+        self.pushed = self.pushed.wrapping_sub(self.values.len() - mark.values);
         self.values.truncate(mark.values);
         if Arc::ptr_eq(&mark.tail.chunk, &self.tail.chunk) {
             self.tail = mark.tail;
@@ -501,7 +524,15 @@ impl<T> Reader<T> {
         if self.values.is_empty() {
             std::mem::swap(&mut self.values, &mut *self.shared.values.lock());
         }
-        self.values.pop_front()
+        let value = self.values.pop_front()?;
+        self.taken = self.taken.wrapping_add(1);
+        Some(value)
+    }
+
+    /// Lets the writer know how many values were taken, see [`Writer::lead`].
+    pub(crate) fn tell_taken(&self) {
+        // Relaxed: a count, and nothing is read on the strength of it.
+        self.shared.taken.store(self.taken, Ordering::Relaxed);
     }
 
     /// Gives back the room for values that were taken.

@@ -140,7 +140,10 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
     ),
     ("Rc<", &[]),
     ("static mut", &[]),
-    ("thread::sleep", &[]),
+    (
+        "thread::sleep",
+        &[("pace.rs", "a sender lets its receiver catch up")],
+    ),
     (
         "spin_loop",
         &[("signaler.rs", "the messages of a stream gather")],

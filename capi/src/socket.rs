@@ -87,7 +87,17 @@ impl Open {
     #[inline(always)]
     fn try_send(&self, msg: &mut Msg, flags: c_int) -> Result<(), Error> {
         self.heed();
-        self.socket.send_msg(msg, flags & SNDMORE | DONTWAIT)
+        self.socket.send_msg(msg, flags & SNDMORE | DONTWAIT)?;
+        self.keep_pace(flags);
+        Ok(())
+    }
+
+    /// After a send: if it may wait, lets a receiver of large messages that is far behind catch up.
+    #[inline(always)]
+    fn keep_pace(&self, flags: c_int) {
+        if flags & DONTWAIT == 0 {
+            self.socket.keep_pace();
+        }
     }
 
     #[inline(always)]
@@ -99,7 +109,9 @@ impl Open {
     #[inline(always)]
     fn try_send_copy(&self, body: &[u8], flags: c_int) -> Result<(), SendError> {
         self.heed();
-        self.socket.send(body, flags & SNDMORE | DONTWAIT)
+        self.socket.send(body, flags & SNDMORE | DONTWAIT)?;
+        self.keep_pace(flags);
+        Ok(())
     }
 
     #[inline(always)]

@@ -6,12 +6,14 @@
 //! A body is mostly dropped by another thread than the one that made it, and to the allocator that
 //! is the dearest way: it takes locks, and gives large pieces back to the system, which then costs
 //! a fault for each page. So what nobody has any more is kept for the next body: one small one by the
-//! thread that dropped it, those that are worth a lock by the process. Both are bounded.
+//! thread that dropped it, those that are worth a lock by the process, where they come from and go to
+//! several at once, by way of a [`Shelf`] of each thread's. All of that is bounded.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::thread::LocalKey;
 
 use parking_lot::Mutex;
 
@@ -23,13 +25,22 @@ const LARGE: usize = 1024 * 1024;
 const SMALL: usize = 1024;
 /// How much of either kind is kept for all threads.
 const POOL_MAX: usize = 32 * 1024 * 1024;
+/// How much of either kind is on a thread's shelf, and how large a piece may be to go there: copying a
+/// larger one takes far longer than a lock.
+const SHELF_MAX: usize = 64 * 1024;
+const SHELVED_MAX: usize = 8 * 1024;
 /// Among how many of the last that were kept one of the right size is looked for.
 const POOL_LOOKS: usize = 32;
 
 thread_local! {
     /// The last small memory that this thread dropped.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static OWN_SHELF: Cell<Shelf<Vec<u8>>> = const { Cell::new(Shelf::new()) };
+    static SHELF: Cell<Shelf<Arc<[u8]>>> = const { Cell::new(Shelf::new()) };
 }
+
+static OWN_POOL: Mutex<Pool<Vec<u8>>> = Mutex::new(Pool::new());
+static POOL: Mutex<Pool<Arc<[u8]>>> = Mutex::new(Pool::new());
 
 /// Memory that one message has for itself.
 pub(super) struct Own(Vec<u8>);
@@ -80,7 +91,7 @@ impl Own {
 
     #[cold]
     fn replace(&mut self, len: usize) {
-        let used = (len > SMALL).then(|| OWN_POOL.lock().take(Self::fits(len)));
+        let used = (len > SMALL).then(|| used(len, Self::fits(len)));
         self.0 = used.flatten().unwrap_or_default();
         self.0.resize(len, 0);
     }
@@ -136,29 +147,57 @@ impl Drop for Own {
     }
 }
 
+/// Keeps memory for other bodies.
 #[cold]
-fn keep(memory: Vec<u8>) {
-    OWN_POOL.lock().put(memory);
+fn keep<M: Piece>(memory: M) {
+    if memory.size() > SHELVED_MAX {
+        return M::pool().lock().put(memory);
+    }
+    // Without thread-locals, in a destructor of one, it is freed.
+    let _ = M::shelf().try_with(|cell| {
+        let mut shelf = cell.take();
+        shelf.put(memory);
+        cell.set(shelf);
+    });
 }
 
-static OWN_POOL: Mutex<Pool<Vec<u8>>> = Mutex::new(Pool::new());
-static POOL: Mutex<Pool<Arc<[u8]>>> = Mutex::new(Pool::new());
-
-/// Memory for all threads, that which was kept last at the end.
-struct Pool<M> {
-    kept: VecDeque<M>,
-    bytes: usize,
+/// Memory that was kept, for a body of `len` bytes.
+fn used<M: Piece>(len: usize, fits: impl Fn(usize) -> bool) -> Option<M> {
+    if len > SHELVED_MAX {
+        return M::pool().lock().take(fits);
+    }
+    let on_shelf = M::shelf().try_with(|cell| {
+        let mut shelf = cell.take();
+        let memory = shelf.take(fits);
+        cell.set(shelf);
+        memory
+    });
+    on_shelf.unwrap_or_default()
 }
 
-/// What a pool keeps.
-trait Piece {
+/// What is kept.
+trait Piece: Sized + 'static {
     /// How many bytes a body in it may have.
     fn size(&self) -> usize;
+
+    /// Where it is kept for all threads.
+    fn pool() -> &'static Mutex<Pool<Self>>;
+
+    /// Where this thread keeps it.
+    fn shelf() -> &'static LocalKey<Cell<Shelf<Self>>>;
 }
 
 impl Piece for Arc<[u8]> {
     fn size(&self) -> usize {
         self.len()
+    }
+
+    fn pool() -> &'static Mutex<Pool<Self>> {
+        &POOL
+    }
+
+    fn shelf() -> &'static LocalKey<Cell<Shelf<Self>>> {
+        &SHELF
     }
 }
 
@@ -166,6 +205,88 @@ impl Piece for Vec<u8> {
     fn size(&self) -> usize {
         self.capacity()
     }
+
+    fn pool() -> &'static Mutex<Pool<Self>> {
+        &OWN_POOL
+    }
+
+    fn shelf() -> &'static LocalKey<Cell<Shelf<Self>>> {
+        &OWN_SHELF
+    }
+}
+
+/// Memory on its way between one thread and the pool. A thread that only drops bodies takes the lock
+/// once for several, and so does one that only makes them; one that does both takes none.
+struct Shelf<M> {
+    kept: Vec<M>,
+    bytes: usize,
+}
+
+impl<M> Shelf<M> {
+    const fn new() -> Self {
+        Self {
+            kept: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<M> Default for Shelf<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M: Piece> Shelf<M> {
+    /// What was put here last and fits, or else what the pool has.
+    fn take(&mut self, fits: impl Fn(usize) -> bool) -> Option<M> {
+        let found = self.kept.iter().rposition(|memory| fits(memory.size()));
+        let memory = match found {
+            Some(place) => self.kept.swap_remove(place),
+            None => self.fetch(fits)?,
+        };
+        self.bytes -= memory.size();
+        Some(memory)
+    }
+
+    /// Takes several from the pool, and returns one that is still counted.
+    #[cold]
+    fn fetch(&mut self, fits: impl Fn(usize) -> bool) -> Option<M> {
+        self.clear();
+        let mut pool = M::pool().lock();
+        while self.bytes < SHELF_MAX / 2 {
+            let Some(memory) = pool.take(&fits) else {
+                break;
+            };
+            self.bytes += memory.size();
+            self.kept.push(memory);
+        }
+        self.kept.pop()
+    }
+
+    fn put(&mut self, memory: M) {
+        self.bytes += memory.size();
+        self.kept.push(memory);
+        if self.bytes > SHELF_MAX {
+            self.clear();
+        }
+    }
+
+    /// Gives all to the pool.
+    #[cold]
+    fn clear(&mut self) {
+        if !self.kept.is_empty() {
+            let mut pool = M::pool().lock();
+            self.kept.drain(..).for_each(|memory| pool.put(memory));
+            self.bytes = 0;
+        }
+    }
+}
+
+/// Memory for all threads, that which was kept last at the end.
+struct Pool<M> {
+    kept: VecDeque<M>,
+    bytes: usize,
 }
 
 impl<M: Piece> Pool<M> {
@@ -226,7 +347,7 @@ impl Memory {
         if len > LARGE {
             return None;
         }
-        let used = POOL.lock().take(|size| size == len);
+        let used = used(len, |size| size == len);
         used.map(|memory| Self(Some(memory)))
     }
 
@@ -270,7 +391,7 @@ impl Drop for Memory {
         }
         if let Some(memory) = self.0.take() {
             if memory.len() <= LARGE {
-                POOL.lock().put(memory);
+                keep(memory);
             }
         }
     }
@@ -312,6 +433,41 @@ mod tests {
         let taken = pool.take(Own::fits(500));
         assert_eq!(taken.map(|memory| memory.capacity()), Some(2000));
         assert_eq!(pool.bytes, 0);
+    }
+
+    #[test]
+    fn a_shelf_gives_to_the_pool_for_several_at_once() {
+        // No other test has pieces of this size, and the pool is one.
+        const LEN: usize = SHELVED_MAX - 7;
+        let is_right = |size| size == LEN;
+        let mut dropper = Shelf::new();
+        let pieces = SHELF_MAX / LEN + 1;
+        for n in 0..pieces {
+            assert_eq!(dropper.kept.len(), n, "there is room");
+            dropper.put(Vec::<u8>::with_capacity(LEN));
+        }
+        assert_eq!((dropper.kept.len(), dropper.bytes), (0, 0), "all went");
+        let mut maker = Shelf::<Vec<u8>>::new();
+        for n in 0..pieces {
+            assert!(maker.take(is_right).is_some(), "{n} of {pieces}");
+        }
+        assert!(maker.take(is_right).is_none());
+        assert_eq!((maker.kept.len(), maker.bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_shelf_lends_what_it_has_without_the_pool() {
+        let mut shelf = Shelf::new();
+        for len in [1500, 2500, 1501] {
+            shelf.put(Vec::<u8>::with_capacity(len));
+        }
+        let mut take = |len: usize| {
+            let memory = shelf.take(|size| size == len).unwrap();
+            (memory.capacity(), shelf.bytes)
+        };
+        assert_eq!(take(2500), (2500, 3001));
+        assert_eq!(take(1500), (1500, 1501));
+        assert_eq!(take(1501), (1501, 0));
     }
 
     #[test]

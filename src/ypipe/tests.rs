@@ -56,6 +56,28 @@ mod plain {
     use proptest::prelude::*;
 
     #[test]
+    fn a_writer_knows_by_how_many_values_it_leads() {
+        let (mut writer, mut reader) = ypipe();
+        assert_eq!(writer.lead(0), 0);
+        for n in 0..3 {
+            write(&mut writer, &Item::Value(n), true);
+        }
+        let _ = writer.flush();
+        assert_eq!(writer.lead(0), 3);
+        let _ = read(&mut reader);
+        assert_eq!(writer.lead(0), 3, "it was not told yet");
+        reader.tell_taken();
+        assert_eq!(writer.lead(3), 3, "good enough");
+        assert_eq!(writer.lead(2), 2);
+        for n in 0..5 {
+            write(&mut writer, &Item::Value(n), false);
+        }
+        assert_eq!(writer.lead(0), 7);
+        writer.rollback();
+        assert_eq!(writer.lead(0), 2, "what is taken back does not count");
+    }
+
+    #[test]
     fn an_unfinished_group_is_never_seen_and_vanishes() {
         let (mut writer, mut reader) = ypipe();
         write(&mut writer, &Item::Byte(1), true);
