@@ -227,9 +227,9 @@ pub(crate) struct Writer<T> {
     /// Values that are not published.
     values: Vec<T>,
     /// How many values were written and not taken back, and how many of them the reader was last known
-    /// to have taken.
-    pushed: usize,
-    taken: usize,
+    /// to have taken. They wrap.
+    pushed: u32,
+    taken: u32,
     /// How many bytes were published when the reader was last found asleep, and the most that were
     /// between two such times while this chunk was being filled; 0 if it did not sleep.
     woken: usize,
@@ -331,11 +331,15 @@ impl<T> Writer<T> {
     /// How many of the values written the reader has not taken, as far as it has
     /// [told](Reader::tell_taken): as last known if that is at most `enough`, or else as of now.
     pub(crate) fn lead(&mut self, enough: usize) -> usize {
-        if self.pushed.wrapping_sub(self.taken) > enough {
+        if self.known_lead() > enough {
             // Relaxed: see there.
-            self.taken = self.shared.taken.load(Ordering::Relaxed);
+            self.taken = self.shared.taken.load(Ordering::Relaxed) as u32;
         }
-        self.pushed.wrapping_sub(self.taken)
+        self.known_lead()
+    }
+
+    fn known_lead(&self) -> usize {
+        self.pushed.wrapping_sub(self.taken) as usize
     }
 
     /// Gives back the room for values that are published.
@@ -388,7 +392,8 @@ impl<T> Writer<T> {
         let Some(mark) = self.mark.take() else {
             return false;
         };
-        self.pushed = self.pushed.wrapping_sub(self.values.len() - mark.values);
+        let taken_back = self.values.len() - mark.values;
+        self.pushed = self.pushed.wrapping_sub(taken_back as u32);
         self.values.truncate(mark.values);
         if Arc::ptr_eq(&mark.tail.chunk, &self.tail.chunk) {
             self.tail = mark.tail;
