@@ -54,8 +54,8 @@ pub(crate) enum IoCmd {
 pub(crate) enum SocketCmd {
     /// News of one of its pipes.
     Pipe(Key, PipeEvent),
-    /// A new pipe.
-    Bind(Box<PipeEnd>, EndpointId),
+    /// A new pipe of an endpoint.
+    Bind(Box<(PipeEnd, EndpointId)>),
     /// Listeners or sessions have started, or are gone: see the [`Roster`].
     Children,
     /// A sender's pipe.
@@ -69,7 +69,7 @@ pub(crate) enum SocketCmd {
 }
 
 const _: () = assert!(size_of::<IoCmd>() <= 32, "commands are small");
-const _: () = assert!(size_of::<SocketCmd>() <= 32, "commands are small");
+const _: () = assert!(size_of::<SocketCmd>() <= 16, "commands are small");
 
 /// How a turn of a resident of an I/O thread ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -58,7 +58,7 @@ impl Bound {
         end.report(true);
         self.greeting.say(&mut end);
         self.mailbox
-            .post(SocketCmd::Bind(Box::new(end), self.endpoint));
+            .post(SocketCmd::Bind(Box::new((end, self.endpoint))));
     }
 }
 
@@ -219,7 +219,7 @@ impl Doorkeeper for Registry {
         let (ours, mut theirs) = pipe::pair(false);
         theirs.write_uncounted(bound.greeting.introduction);
         theirs.flush();
-        let command = SocketCmd::Bind(Box::new(theirs), bound.endpoint);
+        let command = SocketCmd::Bind(Box::new((theirs, bound.endpoint)));
         bound.mailbox.post(command);
         Answer::Handler(Box::new(ours))
     }

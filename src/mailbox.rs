@@ -6,11 +6,12 @@
 //! mailbox takes nothing: what is posted to it is dropped, and dropping is what ends the things in
 //! it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::signaler::{NoSignal, Signal};
-use crate::sync::{AtomicUsize, Mutex, Ordering, Queue};
+use crate::sync::{self, AtomicUsize, Mutex, Ordering};
 
 /// Something was posted since the owner last drained.
 const PENDING: usize = 1;
@@ -29,11 +30,54 @@ pub(crate) struct Mailbox<C> {
     watch: Mutex<Option<Arc<dyn Signal>>>,
 }
 
+/// What commands wait in.
+enum Queue<C> {
+    /// For an owner to whom many threads post at once. It takes a kilobyte and more.
+    Wide(Box<sync::Queue<C>>),
+    /// For one of very many owners.
+    Small(Mutex<VecDeque<C>>),
+}
+
+/// For how many commands a small queue keeps room that has been emptied: thousands of sockets that once
+/// had much to hear must not keep what that took.
+const ROOM: usize = 8;
+
+impl<C> Queue<C> {
+    fn push(&self, command: C) {
+        match self {
+            Self::Wide(queue) => queue.push(command),
+            Self::Small(queue) => queue.lock().push_back(command),
+        }
+    }
+
+    fn pop(&self) -> Option<C> {
+        let mut queue = match self {
+            Self::Wide(queue) => return queue.pop(),
+            Self::Small(queue) => queue.lock(),
+        };
+        let command = queue.pop_front();
+        if command.is_none() && queue.capacity() > ROOM {
+            *queue = VecDeque::new();
+        }
+        command
+    }
+}
+
 impl<C> Mailbox<C> {
+    /// For an owner to whom many threads post at once, such as an I/O thread.
     pub(crate) fn new() -> Self {
+        Self::with_queue(Queue::Wide(Box::new(sync::Queue::new())))
+    }
+
+    /// For one of very many owners, such as a socket: takes next to no memory while it is empty.
+    pub(crate) fn small() -> Self {
+        Self::with_queue(Queue::Small(Mutex::new(VecDeque::new())))
+    }
+
+    fn with_queue(queue: Queue<C>) -> Self {
         Self {
             state: AtomicUsize::new(0),
-            queue: Queue::new(),
+            queue,
             signal: Mutex::new(Arc::new(NoSignal)),
             watch: Mutex::new(None),
         }

@@ -338,8 +338,6 @@ struct Common {
     /// reader's. Both look at it with every message; what is on the same cache line changes rarely.
     capacities: [AtomicU64; 2],
     rare: Mutex<Rare>,
-    /// See [`PipeEnd::make_known`].
-    known: AtomicBool,
     sides: [CacheLine<Side>; 2],
 }
 
@@ -357,7 +355,6 @@ impl Common {
         Self {
             capacities: [AtomicU64::new(0), AtomicU64::new(0)],
             rare: Mutex::new(Rare::default()),
-            known: AtomicBool::new(false),
             sides: [CacheLine(Side::new()), CacheLine(Side::new())],
         }
     }
@@ -391,6 +388,8 @@ struct Side {
     /// however often a connection comes and goes while nobody listens.
     joining: AtomicBool,
     hiccuping: AtomicBool,
+    /// The pipe is known, see [`PipeEnd::make_known`]. Only the first side's is used; there is room here.
+    known: AtomicBool,
 }
 
 impl Side {
@@ -404,6 +403,7 @@ impl Side {
             joined: AtomicBool::new(false),
             joining: AtomicBool::new(false),
             hiccuping: AtomicBool::new(false),
+            known: AtomicBool::new(false),
         }
     }
 
@@ -775,7 +775,7 @@ impl PipeEnd {
 
     /// Takes note that one of the ends is known to somebody; whether either was before.
     pub(crate) fn make_known(&self) -> bool {
-        self.common.known.swap(true, Ordering::Relaxed)
+        self.common.sides[0].known.swap(true, Ordering::Relaxed)
     }
 
     /// The peer was there before this end was attached, so that it could not be told.

@@ -88,7 +88,7 @@ pub(crate) struct SocketBase {
 impl SocketBase {
     pub(crate) fn new(options: SharedOptions, around: Surroundings) -> Self {
         Self {
-            mailbox: Arc::new(Mailbox::new()),
+            mailbox: Arc::new(Mailbox::small()),
             pattern: pattern::for_type(options.socket_type),
             pipes: Pipes::new(),
             bonds: Bonds::default(),
@@ -221,7 +221,10 @@ impl SocketBase {
     fn on_command(&mut self, command: SocketCmd) {
         match command {
             SocketCmd::Pipe(key, event) => self.on_pipe(key, event),
-            SocketCmd::Bind(end, endpoint) => self.on_bind(*end, endpoint),
+            SocketCmd::Bind(bound) => {
+                let (end, endpoint) = *bound;
+                self.on_bind(end, endpoint);
+            }
             SocketCmd::Children => self.on_children(),
             SocketCmd::AddFeed(feed) => {
                 if self.standing != Standing::Stopped && self.closing.is_none() {

@@ -55,7 +55,7 @@ const LAST_CHUNK: usize = if cfg!(loom) { 2 } else { 64 * 1024 };
 const USED_MAX: usize = 8;
 
 /// How many used chunks of a queue wait to be filled again, and how many bytes of all queues'.
-const SPARES_MAX: usize = 64;
+const SPARES_MAX: u32 = 64;
 const SPARE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// How many bytes all spare chunks of the process have.
@@ -135,42 +135,57 @@ impl Drop for Chunk {
     }
 }
 
+/// What both ends share. Made to fit into one cache line.
 struct Shared<T> {
     word: AtomicUsize,
-    /// Published values that the reader has not fetched.
-    values: Mutex<VecDeque<T>>,
+    depot: Mutex<Depot<T>>,
     /// How many values the reader has taken, as last told.
     taken: Count,
-    /// Used chunks on their way back to the writer.
-    spares: Mutex<Spares>,
 }
 
-/// Used chunks that wait to be filled again.
-struct Spares(Vec<Arc<Chunk>>);
+/// What is left by one end for the other to fetch.
+struct Depot<T> {
+    /// Published values, in order.
+    values: Vec<T>,
+    /// Used chunks on their way back to the writer.
+    spares: Spares,
+}
+
+/// Used chunks that wait to be filled again: a stack of them, each linked to the one below.
+struct Spares {
+    top: Option<Arc<Chunk>>,
+    len: u32,
+}
 
 impl Spares {
     const fn new() -> Self {
-        Self(Vec::new())
+        Self { top: None, len: 0 }
     }
 
-    /// Keeps a chunk, unless there are enough of them.
+    /// Keeps a chunk that nobody else has and that has no next, unless there are enough of them.
     fn put(&mut self, chunk: Arc<Chunk>) {
         let len = chunk.bytes.len();
-        if self.0.len() == SPARES_MAX {
+        if self.len == SPARES_MAX {
             return;
         }
         // Relaxed: a count, and nothing is read on the strength of it.
         let before = SPARE_BYTES.fetch_add(len, Ordering::Relaxed);
         if before + len > SPARE_BYTES_MAX {
             SPARE_BYTES.fetch_sub(len, Ordering::Relaxed);
-        } else {
-            self.0.push(chunk);
+            return;
         }
+        if let Some(below) = self.top.take() {
+            chunk.next.set(below);
+        }
+        self.top = Some(chunk);
+        self.len += 1;
     }
 
     /// The last one.
     fn pop(&mut self) -> Option<Arc<Chunk>> {
-        let chunk = self.0.pop()?;
+        let mut chunk = self.top.take()?;
+        self.top = Arc::get_mut(&mut chunk).and_then(|chunk| chunk.next.take());
+        self.len -= 1;
         SPARE_BYTES.fetch_sub(chunk.bytes.len(), Ordering::Relaxed);
         Some(chunk)
     }
@@ -256,9 +271,11 @@ pub(crate) struct Reader<T> {
 pub(crate) fn ypipe<T>() -> (Writer<T>, Reader<T>) {
     let shared = Arc::new(CacheLine(Shared {
         word: AtomicUsize::new(0),
-        values: Mutex::new(VecDeque::new()),
+        depot: Mutex::new(Depot {
+            values: Vec::new(),
+            spares: Spares::new(),
+        }),
         taken: Count::new(0),
-        spares: Mutex::new(Spares::new()),
     }));
     let chunk = Arc::new(Chunk::new(FIRST_CHUNK));
     let writer = Writer {
@@ -378,8 +395,8 @@ impl<T> Writer<T> {
 
     /// A used chunk of about this size; those of other sizes are freed.
     fn spare(&self, wanted: usize) -> Option<Arc<Chunk>> {
-        let mut spares = self.shared.spares.lock();
-        while let Some(spare) = spares.pop() {
+        let mut depot = self.shared.depot.lock();
+        while let Some(spare) = depot.spares.pop() {
             if (wanted..=2 * wanted).contains(&spare.bytes.len()) {
                 return Some(spare);
             }
@@ -464,12 +481,12 @@ impl<T> Writer<T> {
     /// Hands over the values of finished groups (Y4).
     fn publish_values(&mut self) {
         let complete = self.mark.as_ref().map_or(self.values.len(), |m| m.values);
-        let mut published = self.shared.values.lock();
-        if published.capacity() == 0 {
-            published.reserve_exact(complete);
+        let mut depot = self.shared.depot.lock();
+        if depot.values.capacity() == 0 {
+            depot.values.reserve_exact(complete);
         }
-        published.extend(self.values.drain(..complete));
-        drop(published);
+        depot.values.extend(self.values.drain(..complete));
+        drop(depot);
         if let Some(mark) = &mut self.mark {
             mark.values = 0;
         }
@@ -527,7 +544,10 @@ impl<T> Reader<T> {
     #[inline]
     pub(crate) fn take_value(&mut self) -> Option<T> {
         if self.values.is_empty() {
-            std::mem::swap(&mut self.values, &mut *self.shared.values.lock());
+            // Their memory goes to and fro.
+            let room = Vec::from(std::mem::take(&mut self.values));
+            let fetched = std::mem::replace(&mut self.shared.depot.lock().values, room);
+            self.values = fetched.into();
         }
         let value = self.values.pop_front()?;
         self.taken = self.taken.wrapping_add(1);
@@ -598,7 +618,7 @@ impl<T> Reader<T> {
             chunk.next.take();
             chunk.end = AtomicUsize::new(OPEN);
             if let Some(chunk) = self.used.pop_front() {
-                self.shared.spares.lock().put(chunk);
+                self.shared.depot.lock().spares.put(chunk);
             }
         }
     }

@@ -804,7 +804,7 @@ impl SessionBase {
         self.tell_endpoints();
         self.parent
             .mailbox
-            .post(SocketCmd::Bind(Box::new(theirs), self.parent.endpoint));
+            .post(SocketCmd::Bind(Box::new((theirs, self.parent.endpoint))));
     }
 
     /// Lets the socket know, for its statistics, where its messages go.

@@ -41,6 +41,21 @@ mod plain {
     }
 
     #[test]
+    fn a_small_mailbox_keeps_the_order_and_no_room_after_a_burst() {
+        let mailbox = Mailbox::small();
+        (0..1000).for_each(|n| assert!(mailbox.post(n)));
+        assert!(mailbox.drain().eq(0..1000));
+        let Queue::Small(queue) = &mailbox.queue else {
+            unreachable!("it is small");
+        };
+        assert_eq!(queue.lock().capacity(), 0);
+        mailbox.post(1);
+        mailbox.close();
+        assert!(!mailbox.post(2));
+        assert_eq!(mailbox.drain().next(), None);
+    }
+
+    #[test]
     fn a_sleeping_owner_is_signalled_once() {
         let (mailbox, counter) = counted();
         assert!(mailbox.may_sleep());
