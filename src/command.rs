@@ -81,6 +81,8 @@ pub(crate) enum Turn {
     /// Nothing to do, but very likely in a moment: a stream has paused. Others come first, those who
     /// want the core among them.
     Doze,
+    /// Nothing to do, and what comes next should gather for so long.
+    Gather(Duration),
     /// It is over: remove it.
     Gone,
 }

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -178,6 +178,14 @@ pub trait Engine: fmt::Debug + Send {
 
     /// Gives back what memory an idle connection does not need.
     fn shrink(&mut self);
+
+    /// How long to let gather what the peer sends, because it sends a stream in many small pieces, before
+    /// more is read: each read has tcp acknowledge what came, which the peer's processor has to take.
+    /// `None`: not at all. Asked when all input has been handled. The thread reads from none of its
+    /// connections meanwhile, so an engine says so only of what lasts, and not while it is answering.
+    fn gathers(&self) -> Option<Duration> {
+        None
+    }
 
     /// The session stops reading because the application does not keep up, or reads again. A
     /// paused peer cannot be heard, so its silence does not count against it.

@@ -5,7 +5,7 @@
 //! does so for a moment once the bodies on their way are [`Pace::LEAD`] bytes. It is a courtesy and no
 //! mark: a receiver that makes little progress meanwhile is not waited for again soon.
 
-use std::time::Duration;
+use crate::signaler;
 
 /// How one sender waits for its receivers.
 #[derive(Default, Debug)]
@@ -19,8 +19,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// How many bytes the bodies on their way may have.
     const LEAD: usize = 2 * 1024 * 1024;
-    /// How long to sleep between two looks, and how often to look.
-    const NAP: Duration = Duration::from_micros(50);
+    /// How often to sleep and look again.
     const NAPS: u32 = 20;
     /// How many messages go without at most, as a power of two.
     const MOST: u32 = 12;
@@ -28,7 +27,7 @@ impl Pace {
     /// After a body of `len` bytes was sent: waits while there are too many of its like on their
     /// way. `lead` says how many there are; if at most so many, it need not be the latest number.
     pub(crate) fn keep(&mut self, len: usize, lead: impl FnMut(usize) -> usize) {
-        self.keep_by(len, lead, || std::thread::sleep(Self::NAP));
+        self.keep_by(len, lead, signaler::nap);
     }
 
     /// The same with any way to sleep.

@@ -121,6 +121,16 @@ pub(crate) fn let_gather() {
     }
 }
 
+/// Lets a receiver catch up: sleeps for some 50 microseconds, and mostly twice as long.
+pub(crate) fn nap() {
+    std::thread::sleep(Duration::from_micros(50));
+}
+
+/// Lets the pieces of a stream gather, which come one by one: sleeps.
+pub(crate) fn let_drip(pause: Duration) {
+    std::thread::sleep(pause);
+}
+
 /// Gives the core to other threads that want it, such as those whose messages are waited for.
 fn give_way() {
     std::thread::yield_now();

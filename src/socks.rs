@@ -4,7 +4,7 @@
 //! resolves no names: the proxy is told the host as the application wrote it.
 
 use std::io::IoSlice;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::endpoint::{Host, HostPort};
 use crate::engine::{Engine, Event, Failure, Frames};
@@ -254,6 +254,10 @@ impl Engine for Socks {
 
     fn shrink(&mut self) {
         self.inner.shrink();
+    }
+
+    fn gathers(&self) -> Option<Duration> {
+        self.inner.gathers()
     }
 
     fn set_paused(&mut self, paused: bool, now: Instant) {

@@ -142,7 +142,10 @@ const BANNED: &[(&str, &[(&str, &str)])] = &[
     ("static mut", &[]),
     (
         "thread::sleep",
-        &[("pace.rs", "a sender lets its receiver catch up")],
+        &[(
+            "signaler.rs",
+            "what comes is let gather, or a receiver catch up",
+        )],
     ),
     (
         "spin_loop",

@@ -4,7 +4,7 @@
 //! way out bodies are only joined, and on the way in the stream is only cut.
 
 use std::io::IoSlice;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ferrozmq::protocol::{
     Batch, COPY_MAX, Engine, Event, Failure, Frames, Protocol, Received, Run, bodies, introduction,
@@ -12,7 +12,10 @@ use ferrozmq::protocol::{
 use ferrozmq::{Metadata, Msg, ProtocolError};
 use std::sync::Arc;
 
+use self::flow::Flow;
 use crate::amp::{Cut, Decoder, Limits, Walk, walk};
+
+mod flow;
 
 /// About how many bytes of messages are handed on at once.
 const RUN_MAX: usize = 16 * 1024;
@@ -41,6 +44,7 @@ pub(crate) struct AmpEngine {
     /// A message that is still arriving.
     decoder: Decoder,
     batch: Batch,
+    flow: Flow,
 }
 
 #[derive(Debug)]
@@ -58,6 +62,7 @@ impl AmpEngine {
             limits,
             decoder: Decoder::new(limits),
             batch: Batch::default(),
+            flow: Flow::default(),
         }
     }
 
@@ -83,7 +88,7 @@ impl AmpEngine {
 }
 
 impl Engine for AmpEngine {
-    fn handle_input(&mut self, input: &mut &[u8], room: u64, _now: Instant) -> Option<Event> {
+    fn handle_input(&mut self, input: &mut &[u8], room: u64, now: Instant) -> Option<Event> {
         match &self.phase {
             Phase::New(peer) => {
                 let ready = Event::Ready(peer.clone());
@@ -98,11 +103,13 @@ impl Engine for AmpEngine {
         }
         if !self.decoder.is_partial() {
             if let Some(run) = self.take_run(input, room) {
+                self.flow.came(run.messages, run.len, now);
                 return Some(Event::Run(run));
             }
         }
         match self.decoder.next(input) {
             Ok(cut) => cut.map(|cut| {
+                self.flow.came(1, cut.as_ref().len(), now);
                 Event::Message(match cut {
                     Cut::Lent(bytes) => Msg::copied(bytes),
                     Cut::Whole(bytes) => Msg::from(bytes),
@@ -129,6 +136,7 @@ impl Engine for AmpEngine {
     }
 
     fn push(&mut self, msg: Msg) {
+        self.flow.answered();
         self.batch.push_body(msg);
     }
 
@@ -137,6 +145,7 @@ impl Engine for AmpEngine {
     }
 
     fn push_run(&mut self, run: Frames<'_>) {
+        self.flow.answered();
         let frames = run.as_ref();
         let out = self.batch.raw();
         out.reserve(frames.len());
@@ -159,6 +168,10 @@ impl Engine for AmpEngine {
 
     fn shrink(&mut self) {
         self.batch.shrink();
+    }
+
+    fn gathers(&self) -> Option<Duration> {
+        self.flow.gathers()
     }
 }
 

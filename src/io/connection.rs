@@ -5,7 +5,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry, Token};
 
@@ -223,6 +223,10 @@ impl Connection {
 
     pub(crate) fn wants_messages(&self) -> bool {
         !self.is_broken() && self.engine.wants_messages()
+    }
+
+    pub(crate) fn gathers(&self) -> Option<Duration> {
+        self.engine.gathers()
     }
 
     pub(crate) fn push(&mut self, msg: Msg) {

@@ -100,6 +100,8 @@ pub(crate) struct IoCore {
     again: Vec<Key>,
     /// One of those has something to do at once.
     hurries: bool,
+    /// Somebody would have what comes gather for so long.
+    gathers: Option<Duration>,
     threads: Arc<[IoHandle]>,
     stopping: bool,
     /// The deadline until which the thread sleeps, if it does.
@@ -120,6 +122,7 @@ impl IoCore {
             deadlines: BTreeSet::new(),
             again: Vec::new(),
             hurries: false,
+            gathers: None,
             threads,
             stopping: false,
             waits_until: None,
@@ -143,10 +146,18 @@ impl IoCore {
         !self.again.is_empty() && !self.hurries && !self.cx.mailbox.is_pending()
     }
 
+    /// For how long the thread, which may wait, had better let what comes gather first. As it has fallen
+    /// asleep, those who post commands do its work meanwhile.
+    pub(crate) fn gathers(&self) -> Option<Duration> {
+        self.gathers
+            .filter(|_| self.again.is_empty() && !self.cx.mailbox.is_pending())
+    }
+
     /// The thread has waited, and this is what it found.
     pub(crate) fn wake_up(&mut self, events: impl Iterator<Item = (Key, Readiness)>) {
         self.cx.mailbox.awake();
         self.cx.now = poller::now();
+        self.gathers = None;
         for (key, readiness) in events {
             self.on_readiness(key, readiness);
         }
@@ -313,7 +324,7 @@ impl IoCore {
         let turn = act(&mut tenant.resident, &mut self.cx);
         let wanted = match turn {
             Turn::Gone => None,
-            Turn::Idle | Turn::Again | Turn::Doze => tenant.resident.deadline(),
+            Turn::Idle | Turn::Again | Turn::Doze | Turn::Gather(_) => tenant.resident.deadline(),
         };
         if wanted != tenant.filed {
             if let Some(old) = std::mem::replace(&mut tenant.filed, wanted) {
@@ -324,6 +335,9 @@ impl IoCore {
         }
         match turn {
             Turn::Idle => {}
+            Turn::Gather(pause) => {
+                self.gathers = Some(self.gathers.map_or(pause, |other| other.min(pause)));
+            }
             Turn::Again | Turn::Doze => {
                 self.hurries |= turn == Turn::Again;
                 // Once in a round, however often it was run in the last.

@@ -292,6 +292,7 @@ impl SessionBase {
             Ok((input, output)) if input == Turn::Again || output == Turn::Again => {
                 turn = Turn::Again;
             }
+            Ok((_, Turn::Idle)) => turn = self.gathers().map_or(Turn::Idle, Turn::Gather),
             Ok((_, output)) => turn = output,
             Err(reason) => self.on_lost(reason, cx),
         }
@@ -310,6 +311,17 @@ impl SessionBase {
             Turn::Gone
         } else {
             turn
+        }
+    }
+
+    fn gathers(&self) -> Option<Duration> {
+        match &self.link {
+            Link::Up(connection) => connection.gathers(),
+            Link::Waiting(_)
+            | Link::Resolving
+            | Link::Connecting { .. }
+            | Link::Farewell { .. }
+            | Link::Gone => None,
         }
     }
 

@@ -87,10 +87,12 @@ impl IoThread {
         let core = self.core.clone();
         let mut core = core.lock();
         while !core.is_done() {
-            let (dozes, timeout) = (core.dozes(), core.fall_asleep());
+            let (dozes, timeout, gathers) = (core.dozes(), core.fall_asleep(), core.gathers());
             parking_lot::MutexGuard::unlocked(&mut core, || {
                 if dozes {
                     signaler::let_gather();
+                } else if let Some(pause) = gathers {
+                    signaler::let_drip(pause);
                 }
                 self.poller.wait(timeout, spin);
             });

@@ -27,5 +27,7 @@ process.stdin.on('data', (chunk) => {
   rest = lines.pop();
   for (const line of lines) (does[line] || (() => console.log(`got ${line}`)))();
 });
+// A daemon that was killed leaves nobody behind.
+process.on('disconnect', () => process.exit());
 // In cluster mode its input is at its end at once, and it goes on all the same.
 setInterval(() => {}, 1 << 30);
