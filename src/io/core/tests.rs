@@ -124,3 +124,39 @@ fn who_goes_on_is_in_the_next_round_once_however_often_it_was_run() {
     });
     assert!(received.map(|msg| msg.len()).eq([4; 200]));
 }
+
+/// A guest each of whose turns ends like this.
+#[derive(Debug)]
+struct Ends(Turn);
+
+impl Guest for Ends {
+    fn settle_in(&mut self, _signal: Arc<dyn crate::signaler::Signal>) {}
+
+    fn turn(&mut self, _now: Instant) -> Turn {
+        self.0
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+#[test]
+fn what_comes_gathers_for_as_long_as_all_would_have_it_until_there_is_something_to_do() {
+    let (mut core, handle, _poller) = core();
+    let short = Duration::from_micros(60);
+    for turn in [Turn::Gather(2 * short), Turn::Gather(short), Turn::Idle] {
+        handle.launch(IoCmd::Host(Box::new(Ends(turn))));
+    }
+    turn(&mut core);
+    assert_eq!(core.gathers(), Some(short));
+    // Whoever posts something does what is to be done, unless the thread has to.
+    handle.mailbox.post(IoCmd::Turn(Key::from_bits(usize::MAX)));
+    assert_eq!(core.gathers(), None);
+    turn(&mut core);
+    assert_eq!(core.gathers(), None, "it was for that time only");
+    handle.launch(IoCmd::Host(Box::new(Ends(Turn::Gather(short)))));
+    handle.launch(IoCmd::Host(Box::new(Ends(Turn::Again))));
+    turn(&mut core);
+    assert_eq!(core.gathers(), None, "somebody goes on");
+}
