@@ -2,7 +2,7 @@
 //!
 //! A high-water mark counts messages. A thousand of 64 KiB are more than the caches hold: were they all
 //! to wait, each byte would come from main memory several times on its way. So a sender that may wait
-//! does so for a moment once the bodies on their way are [`Pace::LEAD`] bytes. It is a courtesy and no
+//! does so for a moment once more than [`Pace::LEAD`] bytes of bodies are on their way. It is a courtesy and no
 //! mark: a receiver that makes little progress meanwhile is not waited for again soon.
 
 use crate::signaler;
@@ -17,12 +17,17 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// How many bytes the bodies on their way may have.
+    /// How many bytes the bodies on their way may have, if they are more than a few.
     const LEAD: usize = 2 * 1024 * 1024;
     /// How often to sleep and look again.
     const NAPS: u32 = 20;
     /// How many messages go without at most, as a power of two.
     const MOST: u32 = 12;
+
+    /// How many bodies of `len` bytes may be on their way before anybody waits.
+    pub(crate) fn allowed(len: usize) -> usize {
+        (Self::LEAD / len).max(4)
+    }
 
     /// After a body of `len` bytes was sent: waits while there are too many of its like on their
     /// way. `lead` says how many there are; if at most so many, it need not be the latest number.
@@ -37,7 +42,7 @@ impl Pace {
         mut lead: impl FnMut(usize) -> usize,
         mut sleep: impl FnMut(),
     ) {
-        let most = (Self::LEAD / len).max(4);
+        let most = Self::allowed(len);
         let (far, near) = (lead(most), most / 2);
         if far <= most {
             return;

@@ -126,7 +126,7 @@ pub struct Pipes {
     wishes: Wishes,
 }
 
-/// A body of [`LARGE`] size that was written to a pipe.
+/// A body of at least [`LARGE`] bytes that was written to a pipe.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Large {
     pub to: Key,
@@ -391,6 +391,9 @@ struct Side {
     /// The pipe is known, see [`PipeEnd::make_known`]. Only the first side's is used; there is room here.
     known: AtomicBool,
 }
+
+#[cfg(all(not(loom), target_pointer_width = "64"))]
+const _: () = assert!(size_of::<Side>() <= 64, "it has one cache line");
 
 impl Side {
     fn new() -> Self {
@@ -869,7 +872,7 @@ impl PipeEnd {
     }
 
     /// How many bodies that travel in their own memory the reader still has to read, as of when it last
-    /// read a large one; the last known number will do if it is at most `enough`.
+    /// read a large one or had read all; the last known number will do if it is at most `enough`.
     pub(crate) fn lead(&mut self, enough: usize) -> usize {
         self.outbound.writer().lead(enough)
     }
@@ -1136,6 +1139,7 @@ impl PipeEnd {
                 Pop::Empty => {
                     self.slept = self.read;
                     self.tell_rest();
+                    self.inbound.reader().tell_taken();
                     self.asleep = self.inbound.reader().sleep();
                 }
             }

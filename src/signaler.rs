@@ -2,7 +2,8 @@
 //!
 //! Each way of waiting has its own: a parked thread a condition variable ([`Signaler`]), an I/O
 //! thread its poller's waker, tasks their wakers, the reaper a note on its channel. A mailbox can change its signal
-//! while it is in use, because a socket is waited for in different ways in its life.
+//! while it is in use, because a socket is waited for in different ways in its life. Besides: how a thread
+//! gives way, and rests for a moment, without anybody's signal.
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;

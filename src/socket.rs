@@ -277,9 +277,9 @@ impl Socket {
     /// last frame was sent. Waits while the high-water mark is reached, unless `flags` has [`DONTWAIT`].
     ///
     /// A high-water mark counts messages, however large. So that many large ones need not wait in memory,
-    /// a send that may wait sleeps for a moment, at most about two milliseconds, once its peer has several
-    /// MiB of bodies of 16 KiB and more still to be taken. A peer that takes little meanwhile is not waited for
-    /// again soon.
+    /// a send of any type without [`DONTWAIT`] and with a time limit other than zero sleeps for a moment, at
+    /// most about two milliseconds, once more than 2 MiB in bodies of 16 KiB and more, and more than four of
+    /// them, are on their way to the peer. A peer that takes little meanwhile is not waited for again soon.
     ///
     /// # Errors
     /// The message comes back with [`Error::Again`] if it had to wait (longer), [`Error::Fsm`],

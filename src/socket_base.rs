@@ -787,14 +787,19 @@ impl SocketBase {
     /// Waits a while, if the receiver of the large message sent last is far behind, see [`Pace`].
     #[cold]
     pub(crate) fn keep_pace(&mut self) {
-        if self.sends_more {
+        if self.sends_more || self.options.send_timeout == Some(Duration::ZERO) {
+            return;
+        }
+        let Some(Large { to, len }) = self.pipes.take_large() else {
+            return;
+        };
+        let allowed = Pace::allowed(len);
+        let is_far = |pipe: &mut PipeEnd| pipe.lead(allowed) > allowed;
+        if !self.pipes.get_mut(to).is_some_and(is_far) {
             return;
         }
         // What is held back no receiver can read.
         self.pipes.flush();
-        let Some(Large { to, len }) = self.pipes.take_large() else {
-            return;
-        };
         if let Some(pipe) = self.pipes.get_mut(to) {
             self.pace.keep(len, |enough| pipe.lead(enough));
         }

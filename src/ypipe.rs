@@ -143,6 +143,9 @@ struct Shared<T> {
     taken: Count,
 }
 
+#[cfg(all(not(loom), target_pointer_width = "64"))]
+const _: () = assert!(size_of::<Shared<[u64; 8]>>() <= 64);
+
 /// What is left by one end for the other to fetch.
 struct Depot<T> {
     /// Published values, in order.

@@ -147,7 +147,7 @@ impl IoCore {
     }
 
     /// For how long the thread, which may wait, had better let what comes gather first. As it has fallen
-    /// asleep, those who post commands do its work meanwhile.
+    /// asleep, those who post commands do its work meanwhile, if that can be done without it.
     pub(crate) fn gathers(&self) -> Option<Duration> {
         self.gathers
             .filter(|_| self.again.is_empty() && !self.cx.mailbox.is_pending())

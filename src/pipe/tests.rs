@@ -78,6 +78,26 @@ mod plain {
     }
 
     #[test]
+    fn a_writer_knows_its_lead_as_of_the_last_large_body_or_when_all_was_read() {
+        let (mut a, mut b) = owners((0, 0), (0, 0));
+        let mut send = |len: usize| {
+            assert!(a.end.write(&mut Msg::from(vec![0; len])).is_ok());
+            a.end.flush();
+        };
+        (0..3).for_each(|_| send(LARGE - 1));
+        send(LARGE);
+        send(LARGE - 1);
+        (0..3).for_each(|_| assert!(matches!(b.end.read(), Pop::Item(_))));
+        assert_eq!(a.end.lead(0), 5, "that is not told of small ones");
+        assert!(matches!(b.end.read(), Pop::Item(_)));
+        assert_eq!(a.end.lead(0), 1);
+        assert!(matches!(b.end.read(), Pop::Item(_)));
+        assert_eq!(a.end.lead(0), 1);
+        assert_eq!(b.end.read(), Pop::Empty);
+        assert_eq!(a.end.lead(0), 0);
+    }
+
+    #[test]
     fn a_body_that_is_worth_it_is_handed_over_where_it_is() {
         let place_of = |size: usize, handing: bool| {
             let (mut writer, mut reader) = owners((0, 0), (0, 0));

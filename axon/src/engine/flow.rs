@@ -1,8 +1,8 @@
 //! [`Flow`]: tells a stream of messages that come one by one.
 //!
 //! A program in Node writes each message by itself. Whoever reads each as it comes has tcp acknowledge
-//! each, and that takes the sender's processor a third of the time of the write. A receiver in Node is
-//! slow enough for some to gather meanwhile; we have to wait for that.
+//! each, which the sender's processor has to take. A receiver in Node is slow enough for some to gather
+//! meanwhile; we have to wait for that.
 
 use std::time::{Duration, Instant};
 
